@@ -14,6 +14,7 @@ struct Error {
   std::string message;
   std::string hint;
 
+  Error() = default;
   explicit Error(std::string what, std::string mend = {}) : message(std::move(what)), hint(std::move(mend)) {}
 
   // The same error seen from one level up: "starting the server: exec failed: ...".

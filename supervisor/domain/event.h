@@ -32,11 +32,11 @@ struct Event {
   std::uint64_t id = 0;  // set by the event log; grows by one
   EventKind kind = EventKind::degraded;
   WallTime at{};
-  std::string summary;   // "Evicted c256"
-  std::string sentence;  // what, why with numbers, since when unused, what it gave back
-  std::string model;     // canonical name; empty when none is meant
-  std::optional<std::uint64_t> freed_bytes;
-  std::optional<std::uint64_t> available_bytes;  // after it
+  std::string summary{};   // "Evicted c256"
+  std::string sentence{};  // what, why with numbers, since when unused, what it gave back
+  std::string model{};     // canonical name; empty when none is meant
+  std::optional<std::uint64_t> freed_bytes{};
+  std::optional<std::uint64_t> available_bytes{};  // after it
 };
 
 }  // namespace llamavisor

@@ -1,0 +1,39 @@
+// After each sample, and after the limit changed: evicts what is too much. Flow 2's second half.
+// Thread: io thread only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+
+#include "actions/executor.h"
+#include "policy/engine.h"
+#include "policy/pressure.h"
+
+namespace llamavisor {
+
+class RelievePressure {
+ public:
+  RelievePressure(Ledger& ledger, PolicyEngine& engine, Executor& executor)
+      : ledger_(ledger), engine_(engine), executor_(executor) {}
+
+  void configure(PressureRule rule, std::chrono::milliseconds unload_timeout) {
+    rule_ = rule;
+    unload_timeout_ = unload_timeout;
+  }
+  // Does nothing while an earlier relief, or any eviction, is under way.
+  void check(const Snapshot& snapshot);
+
+ private:
+  void evict(const std::vector<RankedVictim>& ranked, const Relief& relief, const Snapshot& snapshot);
+
+  Ledger& ledger_;
+  PolicyEngine& engine_;
+  Executor& executor_;
+  Pressure pressure_;
+  PressureRule rule_;
+  std::chrono::milliseconds unload_timeout_{10'000};
+  bool asking_ = false;
+};
+
+}  // namespace llamavisor

@@ -1,0 +1,391 @@
+#include "gateway/session.h"
+
+#include <boost/asio/buffer.hpp>
+
+#include "base/units.h"
+
+namespace llamavisor {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+constexpr std::size_t kMaxUnread = 64 * 1024;
+constexpr auto kLinger = std::chrono::seconds(2);
+
+bool must_wait(const error_code& ec) {
+  return ec == asio::error::would_block || ec == asio::error::try_again;
+}
+
+}  // namespace
+
+Session::Session(TcpSocket client, Services& services) : s_(services), client_(std::move(client)) {}
+Session::~Session() {
+  close();
+}
+
+void Session::start() {
+  error_code ec;
+  client_.non_blocking(true, ec);
+  client_.set_option(asio::ip::tcp::no_delay(true), ec);
+  want_client_read();
+}
+
+bool Session::idle() const {
+  return state_ == State::head && unread().empty() && out_.empty() && !client_readable_;
+}
+
+void Session::close() {
+  if (state_ == State::closed) {
+    return;
+  }
+  state_ = State::closed;
+  ticket_.reset();
+  drop_upstream();
+  end_lease();
+  error_code ec;
+  client_.close(ec);
+}
+
+void Session::enter(State state) {
+  state_ = state;
+  deadline_ = SteadyTime::max();
+  if (state == State::body) {
+    deadline_ = s_.clock.now() + s_.settings.head_timeout;
+  } else if (state == State::linger) {
+    deadline_ = s_.clock.now() + kLinger;
+  }
+}
+
+// A step may wake the session again (a callback, a lease that ends): that is noted, not nested.
+void Session::advance() {
+  poked_ = true;
+  if (std::exchange(advancing_, true)) {
+    return;
+  }
+  const auto self = shared_from_this();
+  while (std::exchange(poked_, false)) {
+    while (state_ != State::closed && step()) {
+    }
+  }
+  advancing_ = false;
+}
+
+bool Session::step() {
+  switch (state_) {
+    case State::head:
+      return step_head();
+    case State::body:
+      return step_body();
+    case State::hold:
+      return watch_client() && step_hold();
+    case State::ask:
+    case State::connect:
+      watch_client();
+      return false;
+    case State::relay:
+      return watch_client() && step_relay();
+    case State::linger:
+      return step_linger();
+    case State::closed:
+      return false;
+  }
+  return false;
+}
+
+void Session::check_deadline() {
+  if (s_.clock.now() < deadline_) {
+    if (state_ == State::hold) {
+      advance();
+    }
+    return;
+  }
+  deadline_ = SteadyTime::max();
+  if (state_ == State::hold) {
+    reply(503, "the Ollama server is not running; it is being started again", std::chrono::seconds(5));
+    advance();
+  } else if (state_ == State::head || state_ == State::body) {
+    close_after_ = true;
+    reply(408, "the request did not arrive within " + format_duration(s_.settings.head_timeout));
+    advance();
+  } else {
+    close();
+  }
+}
+
+// --- the client's side ---------------------------------------------------------------------------------
+
+void Session::want_client_read() {
+  if (std::exchange(client_read_armed_, true)) {
+    return;
+  }
+  client_.async_wait(TcpSocket::wait_read, [self = shared_from_this()](const error_code& ec) {
+    self->client_read_armed_ = false;
+    if (!ec) {
+      self->client_readable_ = true;
+      self->advance();
+    }
+  });
+}
+
+void Session::want_client_write() {
+  if (std::exchange(client_write_armed_, true)) {
+    return;
+  }
+  client_.async_wait(TcpSocket::wait_write, [self = shared_from_this()](const error_code& ec) {
+    self->client_write_armed_ = false;
+    if (!ec) {
+      self->advance();
+    }
+  });
+}
+
+Session::Io Session::read_client() {
+  if (!client_readable_) {
+    want_client_read();
+    return Io::blocked;
+  }
+  error_code ec;
+  const std::size_t n = client_.read_some(asio::buffer(s_.scratch), ec);
+  if (must_wait(ec)) {
+    client_readable_ = false;
+    want_client_read();
+    return Io::blocked;
+  }
+  if (ec) {
+    return Io::ended;
+  }
+  client_readable_ = n == s_.scratch.size();
+  in_.append(s_.scratch.data(), n);
+  return Io::progress;
+}
+
+// While the request is on its way: notices that the client left, and takes in what it sends ahead, within
+// bounds. False when the session is over.
+bool Session::watch_client() {
+  while (unread().size() < kMaxUnread) {
+    const Io result = read_client();
+    if (result == Io::ended) {
+      close();
+      return false;
+    }
+    if (result == Io::blocked) {
+      break;
+    }
+  }
+  return true;
+}
+
+void Session::send_client(std::string_view bytes) {
+  if (out_.empty()) {
+    error_code ec;
+    const std::size_t n = client_.write_some(asio::buffer(bytes.data(), bytes.size()), ec);
+    if (ec && !must_wait(ec)) {
+      close();
+      return;
+    }
+    bytes.remove_prefix(n);
+  }
+  out_.append(bytes);
+}
+
+// True when the client has taken everything.
+bool Session::flush_client() {
+  error_code ec;
+  std::size_t sent = 0;
+  while (!ec && sent < out_.size()) {
+    sent += client_.write_some(asio::buffer(out_.data() + sent, out_.size() - sent), ec);
+  }
+  out_.erase(0, sent);
+  if (ec && !must_wait(ec)) {
+    close();
+  } else if (ec) {
+    want_client_write();
+  }
+  return out_.empty();
+}
+
+bool Session::step_linger() {
+  if (!flush_client()) {
+    return false;
+  }
+  error_code ec;
+  client_.shutdown(TcpSocket::shutdown_send, ec);
+  in_.clear();
+  in_pos_ = 0;
+  const Io result = read_client();
+  if (result == Io::ended) {
+    close();
+  }
+  return result == Io::progress;
+}
+
+void Session::consume(std::size_t bytes) {
+  in_pos_ += bytes;
+  if (in_pos_ == in_.size()) {
+    in_.clear();
+    in_pos_ = 0;
+    if (in_.capacity() > kMaxUnread) {
+      in_.shrink_to_fit();
+    }
+  } else if (in_pos_ > kMaxUnread) {
+    in_.erase(0, in_pos_);
+    in_pos_ = 0;
+  }
+}
+
+// --- a request, until it is relayed --------------------------------------------------------------------
+
+bool Session::step_head() {
+  if (!out_.empty() && !flush_client()) {
+    return false;
+  }
+  if (close_after_) {
+    enter(State::linger);
+    return true;
+  }
+  if (const std::size_t length = head_length(unread())) {
+    return take_head(length);
+  }
+  if (unread().size() > kMaxHeadBytes) {
+    close_after_ = true;
+    return reply(431, "the request head is larger than 64 KiB");
+  }
+  if (unread() == "\r\n") {
+    consume(2);  // an empty line between requests (RFC 9112, 2.2)
+  }
+  const Io result = read_client();
+  if (result == Io::ended) {
+    close();
+  } else if (result == Io::progress && deadline_ == SteadyTime::max()) {
+    deadline_ = s_.clock.now() + s_.settings.head_timeout;
+  }
+  return result == Io::progress;
+}
+
+bool Session::take_head(std::size_t length) {
+  head_text_.assign(unread().substr(0, length));
+  consume(length);
+  const auto bad = parse_request_head(head_text_, head_);
+  if (bad || head_.method == "CONNECT") {
+    close_after_ = true;
+    return reply(400, bad ? bad->reason : "CONNECT is not served here");
+  }
+  close_after_ = !head_.keep_alive;
+  route_ = find_route(head_.method, head_.target);
+  request_body_ = BodyTracker(head_.framing, head_.content_length);
+  if (!s_.guard.host_allowed(head_.field("host"))) {
+    close_after_ = true;
+    return reply(403, "");
+  }
+  if (s_.draining) {
+    close_after_ = true;
+    return reply(503, "llamavisor is shutting down", std::chrono::seconds(5));
+  }
+  const bool inspect = route_.loads() && head_.framing != Framing::none &&
+                       head_.content_length <= s_.settings.max_inspect_bytes;
+  if (inspect && head_.expects_continue) {
+    send_client("HTTP/1.1 100 Continue\r\n\r\n");
+  }
+  body_read_ = inspect;
+  held_since_ = s_.clock.now();
+  enter(inspect ? State::body : State::hold);
+  return true;
+}
+
+bool Session::step_body() {
+  const std::size_t used = request_body_.take(unread(), &body_);
+  consume(used);
+  if (request_body_.bad()) {
+    close_after_ = true;
+    return reply(400, "malformed chunked body");
+  }
+  if (body_.size() > s_.settings.max_inspect_bytes) {
+    close_after_ = true;
+    return reply(413,
+                 "the chunked body is larger than gateway.max_inspect_bytes; send it with Content-Length");
+  }
+  if (request_body_.done()) {
+    read_facts();
+    enter(State::hold);
+    return true;
+  }
+  const Io result = read_client();
+  if (result == Io::ended) {
+    close();
+  } else if (result == Io::progress) {
+    deadline_ = s_.clock.now() + s_.settings.head_timeout;
+  }
+  return result == Io::progress;
+}
+
+void Session::read_facts() {
+  facts_.reset();
+  if (route_.kind == RouteKind::openai_upload) {
+    if (auto model = model_in_form(head_.field("content-type"), body_)) {
+      facts_.emplace();
+      facts_->model = std::move(*model);
+    }
+  } else if (iequals(head_.field("content-encoding"), "zstd")) {
+    if (auto plain = decode_zstd(body_, s_.settings.max_inspect_bytes)) {
+      facts_ = s_.scanner.scan(*plain);
+    }
+  } else {
+    facts_ = s_.scanner.scan(body_);
+  }
+}
+
+bool Session::step_hold() {
+  if (!s_.server_port()) {
+    deadline_ = held_since_ + s_.settings.hold_timeout;
+    return false;
+  }
+  enter(State::ask);
+  ask_desk();
+  return state_ != State::ask;
+}
+
+void Session::ask_desk() {
+  if (!facts_) {
+    take_verdict(Unknown{});
+    return;
+  }
+  const Ask ask{canonical_model_name(facts_->model), route_.kind == RouteKind::native, facts_->num_ctx};
+  const bool bare_unload = ask.native && facts_->keep_alive_zero && !facts_->has_prompt;
+  if (is_cloud_model_name(ask.model) || (bare_unload && !s_.desk.owner_keep_alive(ask.model))) {
+    take_verdict(Unknown{});
+    return;
+  }
+  if (auto verdict = s_.desk.try_now(ask)) {
+    take_verdict(std::move(*verdict));
+    return;
+  }
+  ticket_ = s_.desk.wait(ask, [this](Verdict verdict) {
+    take_verdict(std::move(verdict));
+    advance();
+  });
+}
+
+void Session::take_verdict(Verdict verdict) {
+  ticket_.reset();
+  if (const auto* denied = std::get_if<Denied>(&verdict)) {
+    reply(denied->http_status, denied->message, denied->retry_after);
+    return;
+  }
+  granted_ = std::move(verdict);
+  connect_upstream();
+}
+
+// Our own answer. What the client still sends of this request is discarded, or the connection ends.
+bool Session::reply(unsigned status, const std::string& message,
+                    std::optional<std::chrono::seconds> retry_after) {
+  close_after_ = close_after_ || !request_body_.done();
+  OwnReply own{status, message, retry_after, route_.kind, !close_after_, head_.method == "HEAD"};
+  end_lease();
+  forget_request();
+  enter(State::head);
+  send_client(render(own));
+  return state_ != State::closed;
+}
+
+}  // namespace llamavisor

@@ -1,0 +1,164 @@
+#include "ledger/ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace llamavisor {
+
+Lease::Lease(Ledger& ledger, std::shared_ptr<Residency> residency)
+    : ledger_(&ledger), residency_(std::move(residency)) {
+  ledger_->begin_use(*residency_);
+}
+
+Lease& Lease::operator=(Lease&& other) noexcept {
+  release();
+  ledger_ = other.ledger_;
+  residency_ = std::move(other.residency_);
+  return *this;
+}
+
+void Lease::answered() {
+  if (residency_) {
+    ledger_->note_answer(*residency_);
+  }
+}
+
+void Lease::release() {
+  if (const auto ended = std::exchange(residency_, nullptr)) {
+    ledger_->end_use(*ended);
+  }
+}
+
+std::shared_ptr<Residency> Ledger::find(const std::string& canonical_name) const {
+  const auto it = by_name_.find(canonical_name);
+  return it == by_name_.end() ? nullptr : it->second;
+}
+
+std::shared_ptr<Residency> Ledger::find_key(const std::string& key) const {
+  const auto it = by_key_.find(key);
+  return it == by_key_.end() ? nullptr : it->second;
+}
+
+std::shared_ptr<Residency> Ledger::reserve(const std::string& key, const std::string& name,
+                                           std::uint64_t forecast_bytes,
+                                           std::optional<std::uint32_t> num_ctx) {
+  auto residency = std::make_shared<Residency>();
+  residency->key = key;
+  residency->name = name;
+  residency->forecast_bytes = forecast_bytes;
+  residency->num_ctx = num_ctx;
+  residency->loaded = residency->last_used = clock_.now();
+  by_key_[key] = residency;
+  by_name_[name] = residency;
+  return residency;
+}
+
+void Ledger::remove(const std::string& key) {
+  const auto it = by_key_.find(key);
+  if (it == by_key_.end()) {
+    return;
+  }
+  const std::shared_ptr<Residency> gone = it->second;
+  by_key_.erase(it);
+  removed_at_[key] = clock_.now();
+  std::erase_if(by_name_, [&](const auto& entry) { return entry.second == gone; });
+  changed();
+}
+
+bool Ledger::removed_since(const std::string& key, SteadyTime when) const {
+  const auto it = removed_at_.find(key);
+  return it != removed_at_.end() && it->second >= when;
+}
+
+void Ledger::set_state(Residency& residency, ResidencyState state) {
+  residency.state = state;
+  if (residency.gate_open()) {
+    changed();
+  }
+}
+
+std::uint64_t Ledger::used_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& [key, residency] : by_key_) {
+    sum += residency->charge_bytes();
+  }
+  return sum;
+}
+
+bool Ledger::pinned(const Residency& residency) const {
+  return is_pinned_ && is_pinned_(residency.name);
+}
+
+ModelView Ledger::view(const Residency& residency) const {
+  ModelView out;
+  out.name = residency.name;
+  out.state = residency.state;
+  out.charge_bytes = residency.charge_bytes();
+  out.forecast_bytes = residency.forecast_bytes;
+  out.footprint_bytes = residency.footprint_bytes;
+  out.vram_bytes = residency.vram_bytes;
+  out.num_ctx = residency.num_ctx;
+  out.in_flight = residency.in_flight;
+  out.use_count = residency.use_count;
+  out.pinned = pinned(residency);
+  out.last_used = residency.last_used;
+  out.loaded = residency.loaded;
+  out.load_duration = residency.load_duration;
+  return out;
+}
+
+Snapshot Ledger::snapshot(std::uint64_t limit_bytes, const MemorySample* sample) const {
+  Snapshot out;
+  out.now = clock_.now();
+  out.limit_bytes = limit_bytes;
+  out.used_bytes = used_bytes();
+  if (sample != nullptr) {
+    out.available_bytes = sample->available_bytes;
+    if (sample->psi_memory) {
+      out.psi_some_avg10 = sample->psi_memory->some_avg10;
+      out.psi_full_avg10 = sample->psi_memory->full_avg10;
+    }
+  }
+  for (const auto& [key, residency] : by_key_) {
+    out.models.push_back(view(*residency));
+  }
+  return out;
+}
+
+void Ledger::begin_use(Residency& residency) {
+  ++residency.in_flight;
+  ++residency.use_count;
+  residency.last_used = clock_.now();
+}
+
+void Ledger::end_use(Residency& residency) {
+  --residency.in_flight;
+  residency.last_used = clock_.now();
+  if (residency.in_flight > 0) {
+    return;
+  }
+  if (residency.state == ResidencyState::loading && on_doubt_) {
+    on_doubt_();
+  }
+  changed();
+}
+
+void Ledger::note_answer(Residency& residency) {
+  if (residency.state != ResidencyState::loading) {
+    return;
+  }
+  residency.state = ResidencyState::ready;
+  residency.load_duration = clock_.now() - residency.loaded;
+  if (on_ready_) {
+    on_ready_(residency);
+  }
+  changed();
+}
+
+void Ledger::changed() {
+  if (on_change_) {
+    on_change_();
+  }
+}
+
+}  // namespace llamavisor

@@ -1,0 +1,134 @@
+// Who is resident, in flight, last used: the one truth that admission and eviction read.
+//
+// A residency is one runner of Ollama, from the admission of its load to its confirmed end:
+//
+//   (absent) --reserve--> loading --first answer--> ready --close_gate--> draining --unload--> unloading
+//       ^                    |                        ^                      |                    |
+//       |                    |                        +----open_gate---------+                    |
+//       +----load failed-----+                                                                    |
+//       +--------------------------------------- remove ------------------------------------------+
+//
+// loading and ready have an open gate: requests may take a lease. draining and unloading have a closed
+// one: requests wait at the admission desk. A residency with a lease is busy and is never unloaded.
+// Its charge, max(forecast, measured footprint), counts against the budget in every state.
+//
+// Thread: io thread only.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "domain/memory_sample.h"
+#include "domain/snapshot.h"
+
+namespace llamavisor {
+
+struct Residency {
+  std::string key;   // blob digest; the canonical name when the blob is unknown
+  std::string name;  // canonical name that loaded it
+  ResidencyState state = ResidencyState::loading;
+  std::uint64_t forecast_bytes = 0;
+  std::optional<std::uint64_t> footprint_bytes;
+  std::optional<std::uint64_t> vram_bytes;
+  std::optional<std::uint32_t> num_ctx;  // the value that Ollama compares: what was asked for at load
+  bool grow_refused = false;             // a larger num_ctx did not fit: not tried again for this residency
+  bool keep_alive_due = false;           // loaded by a route that carries no keep_alive: the owner's is owed
+  std::uint32_t in_flight = 0;
+  std::uint64_t use_count = 0;
+  SteadyTime last_used{};
+  SteadyTime loaded{};
+  std::optional<std::chrono::nanoseconds> load_duration;
+  std::optional<WallTime> expires_at;  // as /api/ps says it; stale while busy
+  std::optional<RunnerSample> runner;
+
+  [[nodiscard]] std::uint64_t charge_bytes() const {
+    return std::max(forecast_bytes, footprint_bytes.value_or(0));
+  }
+  [[nodiscard]] bool gate_open() const {
+    return state == ResidencyState::loading || state == ResidencyState::ready;
+  }
+};
+
+class Ledger;
+
+// One request's hold on a residency. Ends with its destruction, on the io thread, before the ledger's.
+class Lease {
+ public:
+  Lease() = default;
+  Lease(Ledger& ledger, std::shared_ptr<Residency> residency);
+  Lease(Lease&& other) noexcept = default;
+  Lease& operator=(Lease&& other) noexcept;
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  ~Lease() { release(); }
+
+  [[nodiscard]] explicit operator bool() const { return residency_ != nullptr; }
+  [[nodiscard]] const Residency& residency() const { return *residency_; }
+  // The server answered this request with success: what was loading is ready.
+  void answered();
+  void release();
+
+ private:
+  Ledger* ledger_ = nullptr;
+  std::shared_ptr<Residency> residency_;
+};
+
+class Ledger {
+ public:
+  explicit Ledger(const Clock& clock) : clock_(clock) {}
+
+  // By the name that loaded it; other names of one blob are found by find_key(blob digest). Null: absent.
+  [[nodiscard]] std::shared_ptr<Residency> find(const std::string& canonical_name) const;
+  [[nodiscard]] std::shared_ptr<Residency> find_key(const std::string& key) const;
+  [[nodiscard]] const std::map<std::string, std::shared_ptr<Residency>>& all() const { return by_key_; }
+
+  // Reserves the forecast for a load that was admitted. `key` must not be resident.
+  std::shared_ptr<Residency> reserve(const std::string& key, const std::string& name,
+                                     std::uint64_t forecast_bytes, std::optional<std::uint32_t> num_ctx);
+  void remove(const std::string& key);
+  // True when a look that began at `when` may still show what was removed meanwhile.
+  [[nodiscard]] bool removed_since(const std::string& key, SteadyTime when) const;
+
+  [[nodiscard]] Lease lease(const std::shared_ptr<Residency>& residency) { return {*this, residency}; }
+  void set_state(Residency& residency, ResidencyState state);
+
+  [[nodiscard]] std::uint64_t used_bytes() const;
+  // Limit and memory are the caller's; `sample` may be null.
+  [[nodiscard]] Snapshot snapshot(std::uint64_t limit_bytes, const MemorySample* sample) const;
+
+  // Which names are pinned is the settings' word, asked anew at each snapshot.
+  void set_pin_rule(std::function<bool(const std::string&)> is_pinned) { is_pinned_ = std::move(is_pinned); }
+  [[nodiscard]] bool pinned(const Residency& residency) const;
+
+  // Called after a lease ended, a residency became ready, or one was removed.
+  void on_change(std::function<void()> callback) { on_change_ = std::move(callback); }
+  // Called when a load's last request ended without an answer: it may have failed.
+  void on_doubt(std::function<void()> callback) { on_doubt_ = std::move(callback); }
+  void on_ready(std::function<void(const Residency&)> callback) { on_ready_ = std::move(callback); }
+
+ private:
+  friend class Lease;
+  void begin_use(Residency& residency);
+  void end_use(Residency& residency);
+  void note_answer(Residency& residency);
+  void changed();
+  [[nodiscard]] ModelView view(const Residency& residency) const;
+
+  const Clock& clock_;
+  std::map<std::string, std::shared_ptr<Residency>> by_key_;
+  std::map<std::string, std::shared_ptr<Residency>> by_name_;
+  std::map<std::string, SteadyTime> removed_at_;  // one entry a blob ever loaded: as many as models exist
+  std::function<bool(const std::string&)> is_pinned_;
+  std::function<void()> on_change_;
+  std::function<void()> on_doubt_;
+  std::function<void(const Residency&)> on_ready_;
+};
+
+}  // namespace llamavisor

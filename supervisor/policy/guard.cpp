@@ -1,0 +1,52 @@
+#include "policy/guard.h"
+
+#include <cmath>
+#include <set>
+
+namespace llamavisor {
+namespace {
+
+// Why this entry may not be carried out; empty: it may.
+std::string veto(const Snapshot& snapshot, const RankedVictim& victim, const std::set<std::size_t>& seen) {
+  if (victim.model_index >= snapshot.models.size()) {
+    return "index " + std::to_string(victim.model_index) + " of " + std::to_string(snapshot.models.size()) +
+           " models";
+  }
+  const ModelView& model = snapshot.models[victim.model_index];
+  if (!std::isfinite(victim.score)) {
+    return model.name + " with a score that is not a number";
+  }
+  if (seen.contains(victim.model_index)) {
+    return model.name + " twice";
+  }
+  if (model.pinned) {
+    return model.name + ", which is pinned";
+  }
+  if (model.in_flight > 0) {
+    return model.name + ", which is busy";
+  }
+  return is_evictable(model) ? "" : model.name + ", which is " + to_string(model.state);
+}
+
+}  // namespace
+
+bool is_evictable(const ModelView& model) {
+  return model.state == ResidencyState::ready && model.in_flight == 0 && !model.pinned;
+}
+
+Guarded guard(const Snapshot& snapshot, std::vector<RankedVictim> ranked) {
+  Guarded out;
+  std::set<std::size_t> seen;
+  for (RankedVictim& victim : ranked) {
+    const std::string why = veto(snapshot, victim, seen);
+    if (!why.empty()) {
+      out.vetoes.push_back("the policy ranked " + why);
+      continue;
+    }
+    seen.insert(victim.model_index);
+    out.victims.push_back(std::move(victim));
+  }
+  return out;
+}
+
+}  // namespace llamavisor
