@@ -15,6 +15,7 @@ Event merge_events(const std::vector<Event>& events, std::size_t dropped) {
                                      [](const Event& event) { return event.kind == EventKind::eviction; });
   out.summary = evictions ? "Evicted " + std::to_string(events.size() + dropped) + " models"
                           : std::to_string(events.size() + dropped) + " things happened";
+  out.count = static_cast<std::uint32_t>(events.size() + dropped);
   out.sentence.clear();
   out.model.clear();
   out.freed_bytes.reset();

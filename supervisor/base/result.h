@@ -5,6 +5,7 @@
 #include <boost/system/result.hpp>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace llamavisor {
@@ -30,5 +31,11 @@ struct Error {
 
 template <class T>
 using Result = boost::system::result<T, Error>;
+
+// A Result that holds a value. Needed where T is a string, which could be an Error's text as well.
+template <class T>
+Result<std::decay_t<T>> ok(T&& value) {
+  return Result<std::decay_t<T>>(boost::system::in_place_value, std::forward<T>(value));
+}
 
 }  // namespace llamavisor

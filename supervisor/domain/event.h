@@ -31,6 +31,7 @@ const char* to_string(EventKind kind);  // "eviction", the name used in JSON
 struct Event {
   std::uint64_t id = 0;  // set by the event log; grows by one
   EventKind kind = EventKind::degraded;
+  std::uint32_t count = 1;  // how many events it stands for, when several are told as one
   WallTime at{};
   std::string summary{};   // "Evicted c256"
   std::string sentence{};  // what, why with numbers, since when unused, what it gave back

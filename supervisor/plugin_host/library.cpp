@@ -1,0 +1,212 @@
+#include "plugin_host/library.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/dll/library_info.hpp>
+#include <boost/dll/shared_library.hpp>
+#include <cstring>
+#include <filesystem>
+#include <regex>
+
+#include "base/unique_fd.h"
+
+namespace llamavisor {
+namespace {
+
+namespace dll = boost::dll;
+constexpr const char* kEntry = "llv_plugin_entry_v1";
+constexpr std::array<std::string_view, 3> kRoles{"eviction", "context", "notify"};
+
+// Code that runs inside the daemon may be changed only by root or by the daemon's own user.
+Result<void> check_file(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) {
+    return Error(path + ": " + std::strerror(errno));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return Error(path + ": not a file");
+  }
+  if (info.st_uid != 0 && info.st_uid != geteuid()) {
+    return Error(path + ": owned by another user (uid " + std::to_string(info.st_uid) + ")", "chown it");
+  }
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return Error(path + ": writable by others", "chmod go-w " + path);
+  }
+  return {};
+}
+
+// Looks at the symbols without running any code of the library.
+Result<void> check_symbols(const std::string& path) {
+  try {
+    dll::library_info info(path);
+    const auto symbols = info.symbols();
+    if (std::find(symbols.begin(), symbols.end(), kEntry) == symbols.end()) {
+      return Error(path + ": not a llamavisor plugin of ABI 1: it does not export " + kEntry);
+    }
+    return {};
+  } catch (const std::exception& error) {
+    return Error(path + ": not a shared library of this machine: " + error.what());
+  }
+}
+
+// A copy in memory: the file may be replaced or cut while the plugin runs, and the same path opened twice
+// would give the old code back.
+Result<UniqueFd> private_copy(const std::string& path) {
+  const UniqueFd from(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd to(memfd_create(std::filesystem::path(path).filename().c_str(), MFD_CLOEXEC));
+  if (!from || !to) {
+    return Error(path + ": " + std::strerror(errno));
+  }
+  std::array<char, 64 * 1024> piece{};
+  ssize_t n = 0;
+  while ((n = read(from.get(), piece.data(), piece.size())) > 0) {
+    if (write(to.get(), piece.data(), static_cast<std::size_t>(n)) != n) {
+      return Error(path + ": cannot copy it: " + std::strerror(errno));
+    }
+  }
+  return n == 0 ? Result<UniqueFd>(std::move(to)) : Error(path + ": " + std::strerror(errno));
+}
+
+// Copies what both sides know of a table into a zeroed one of today.
+template <class T>
+T sized_copy(const void* from, std::uint32_t their_size) {
+  T out{};
+  std::memcpy(&out, from, std::min<std::size_t>(their_size, sizeof(T)));
+  return out;
+}
+
+PluginKey read_key(const llv_plugin& plugin, std::uint32_t index) {
+  const auto* at = reinterpret_cast<const char*>(plugin.keys) + std::size_t{index} * plugin.key_stride;
+  const auto key = sized_copy<llv_key>(at, plugin.key_stride);
+  PluginKey out;
+  out.name = key.name == nullptr ? "" : key.name;
+  out.has_default = key.default_value != nullptr;
+  out.default_value = out.has_default ? key.default_value : "";
+  out.required = (key.flags & LLV_KEY_REQUIRED) != 0;
+  out.help = key.help == nullptr ? "" : key.help;
+  out.type = key.type;
+  out.min = key.min;
+  out.max = key.max;
+  return out;
+}
+
+Error bad(const std::string& path, const std::string& what) {
+  return Error(path + ": " + what, "build it anew with llamavisor's SDK");
+}
+
+Result<void> check_entry(const llv_entry* entry, const std::string& path) {
+  if (entry->magic != LLV_ENTRY_MAGIC) {
+    return bad(path, "the entry has a wrong magic number");
+  }
+  if (entry->struct_size < sizeof(llv_entry)) {
+    return bad(path, "the entry is too short");
+  }
+  if (entry->abi_major != LLV_ABI_MAJOR) {
+    return bad(path, "built for ABI " + std::to_string(entry->abi_major) + ", this is ABI " +
+                         std::to_string(LLV_ABI_MAJOR));
+  }
+  if (entry->min_host_minor > LLV_ABI_MINOR) {
+    return Error(path + ": needs ABI 1." + std::to_string(entry->min_host_minor) +
+                     ", this llamavisor has 1." + std::to_string(LLV_ABI_MINOR),
+                 "update llamavisor");
+  }
+  if (entry->plugin_count == 0 || entry->plugin_count > 64 || entry->plugins == nullptr) {
+    return bad(path, "the entry lists no plugin");
+  }
+  return {};
+}
+
+Result<PluginInfo> read_plugin(const llv_plugin* plugin, const std::string& path) {
+  if (plugin == nullptr || plugin->struct_size < offsetof(llv_plugin, reconfigure)) {
+    return bad(path, "a plugin table is missing or too short");
+  }
+  PluginInfo out;
+  out.path = path;
+  out.table = sized_copy<llv_plugin>(plugin, plugin->struct_size);
+  if (out.table.create == nullptr || out.table.destroy == nullptr || out.table.get_role == nullptr) {
+    return bad(path, "a required callback (create, destroy or get_role) is null");
+  }
+  out.id = out.table.id == nullptr ? "" : out.table.id;
+  if (!std::regex_match(out.id, std::regex("[a-z][a-z0-9_]{0,31}"))) {
+    return bad(path, "\"" + out.id + "\" is not a plugin id");
+  }
+  out.version = out.table.version == nullptr ? "" : out.table.version;
+  out.summary = out.table.summary == nullptr ? "" : out.table.summary;
+  const bool keys_fit = out.table.keys != nullptr && out.table.key_stride >= offsetof(llv_key, min);
+  if (out.table.key_count > 256 || (out.table.key_count > 0 && !keys_fit)) {
+    return bad(path, "the key table makes no sense");
+  }
+  for (std::uint32_t i = 0; i < out.table.key_count; ++i) {
+    out.keys.push_back(read_key(out.table, i));
+  }
+  for (const std::string_view role : kRoles) {
+    if (out.table.get_role(role_id(std::string(role)).c_str()) != nullptr) {
+      out.roles.emplace_back(role);
+    }
+  }
+  return out.roles.empty() ? Result<PluginInfo>(bad(path, out.id + " plays no role that this host knows"))
+                           : Result<PluginInfo>(std::move(out));
+}
+
+}  // namespace
+
+std::string role_id(const std::string& role) {
+  const bool known = std::find(kRoles.begin(), kRoles.end(), role) != kRoles.end();
+  return known ? "llv." + role + "/1" : "";
+}
+
+PluginLibrary::PluginLibrary() = default;
+PluginLibrary::~PluginLibrary() = default;
+
+Result<std::shared_ptr<PluginLibrary>> PluginLibrary::open(const std::string& path) {
+  if (auto fine = check_file(path); !fine) {
+    return fine.error();
+  }
+  if (auto fine = check_symbols(path); !fine) {
+    return fine.error();
+  }
+  auto copy = private_copy(path);
+  if (!copy) {
+    return copy.error();
+  }
+  std::shared_ptr<PluginLibrary> out(new PluginLibrary());
+  const llv_entry* entry = nullptr;
+  try {
+    out->library_ =
+        std::make_unique<dll::shared_library>("/proc/self/fd/" + std::to_string(copy->get()),
+                                              dll::load_mode::rtld_now | dll::load_mode::rtld_local);
+    entry = &out->library_->get<const llv_entry>(kEntry);
+  } catch (const std::exception& error) {
+    return Error(path + ": cannot be loaded: " + error.what());
+  }
+  if (auto fine = out->read_entry(entry, path); !fine) {
+    return fine.error();
+  }
+  return out;
+}
+
+Result<void> PluginLibrary::read_entry(const llv_entry* entry, const std::string& path) {
+  if (auto fine = check_entry(entry, path); !fine) {
+    return fine;
+  }
+  for (std::uint32_t i = 0; i < entry->plugin_count; ++i) {
+    auto plugin = read_plugin(entry->plugins[i], path);
+    if (!plugin) {
+      return plugin.error();
+    }
+    const bool twice = std::any_of(plugins_.begin(), plugins_.end(),
+                                   [&](const PluginInfo& other) { return other.id == plugin->id; });
+    if (twice) {
+      return bad(path, "two plugins have the id " + plugin->id);
+    }
+    plugins_.push_back(std::move(*plugin));
+  }
+  return {};
+}
+
+}  // namespace llamavisor
