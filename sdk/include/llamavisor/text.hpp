@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sizes and durations as llamavisor writes them, for the reasons that plugins give. [any-thread] Pure.
+#pragma once
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace llamavisor {
+inline namespace sdk_v1 {
+namespace text {
+
+// "3.20 GB", "141 MB", "512 B": three significant figures, powers of 1024; "8 GB" when it is exact.
+inline std::string bytes(std::uint64_t count) {
+  constexpr std::array<const char*, 5> units{"B", "KB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(count);
+  std::size_t unit = 0;
+  while (value >= 999.5 && unit + 1 < units.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  const bool exact = value == static_cast<double>(static_cast<std::uint64_t>(value));
+  const int decimals = exact || value >= 99.95 ? 0 : (value >= 9.995 ? 1 : 2);
+  std::array<char, 32> out{};
+  std::snprintf(out.data(), out.size(), "%.*f %s", decimals, value, units.at(unit));
+  return out.data();
+}
+
+// "850 ms", "45 s", "12 min", "3 h 5 min", "2 d 4 h".
+inline std::string duration(std::chrono::nanoseconds time) {
+  const auto both = [](long long big, const char* big_unit, long long small, const char* small_unit) {
+    const std::string out = std::to_string(big) + big_unit;
+    return small == 0 ? out : out + " " + std::to_string(small) + small_unit;
+  };
+  const long long ms = time.count() / 1'000'000;
+  const long long s = (ms + 500) / 1000;
+  if (ms < 1000) {
+    return std::to_string(ms) + " ms";
+  }
+  if (s < 60) {
+    return std::to_string(s) + " s";
+  }
+  if (s < 3600) {
+    return both(s / 60, " min", s < 600 ? s % 60 : 0, " s");
+  }
+  return s < 86'400 ? both(s / 3600, " h", s % 3600 / 60, " min")
+                    : both(s / 86'400, " d", s % 86'400 / 3600, " h");
+}
+
+// "8GB", "512 MiB", "1.5g", "0": the same words as in llamavisor.toml. Nothing when it is not a size.
+inline std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+  double value = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  std::string unit;
+  for (const char c : text.substr(static_cast<std::size_t>(end - text.data()))) {
+    if (c != ' ') {
+      unit.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+    }
+  }
+  double factor = 1;
+  if (!unit.empty() && unit != "b") {
+    const std::size_t power = std::string_view("kmgt").find(unit.front());
+    const std::string_view rest = std::string_view(unit).substr(1);
+    if (power == std::string_view::npos || (!rest.empty() && rest != "b" && rest != "ib")) {
+      return std::nullopt;
+    }
+    factor = static_cast<double>(std::uint64_t{1} << (10 * (power + 1)));
+  }
+  if (error != std::errc{} || !(value >= 0 && value * factor <= 1e18)) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint64_t>(value * factor + 0.5);
+}
+
+}  // namespace text
+}  // namespace sdk_v1
+}  // namespace llamavisor
