@@ -103,7 +103,7 @@ std::string format_bytes(std::uint64_t bytes) {
   constexpr std::array<const char*, 5> units{"B", "KB", "MB", "GB", "TB"};
   auto value = static_cast<double>(bytes);
   std::size_t unit = 0;
-  while (value >= 999.5 && unit + 1 < units.size()) {
+  while (value >= 1023.5 && unit + 1 < units.size()) {
     value /= kKilo;
     ++unit;
   }

@@ -1,0 +1,230 @@
+#include "actions/admission_desk.h"
+
+#include <thread>
+
+#include "support/catch.h"
+#include "support/fake_tasks.h"
+
+using namespace llamavisor;
+using namespace llamavisor::test;
+
+namespace {
+
+struct Fixture {
+  boost::asio::io_context io{1};
+  ManualClock clock;
+  Ledger ledger{clock};
+  EventLog events{clock};
+  FakeTasks tasks{io, clock};
+  PolicyEngine engine{[](const std::string&) {}};
+  Executor executor{io, clock, ledger, tasks, events};
+  AdmissionDesk desk{{io, clock, ledger, engine, executor, tasks, events}};
+  Settings settings;
+
+  explicit Fixture(std::uint64_t limit_bytes) {
+    settings.memory.min_available_bytes = 0;
+    settings.memory.admission_wait = std::chrono::milliseconds(300);
+    ledger.on_change([this] {
+      executor.poll();
+      desk.pump();
+    });
+    configure(limit_bytes);
+  }
+  void configure(std::uint64_t limit_bytes) { desk.configure(settings, limit_bytes, 4096); }
+
+  // Runs until nothing more happens, or the answer is there.
+  Verdict ask(Ask what) {
+    what.model = canonical_model_name(what.model);
+    if (auto now = desk.try_now(what)) {
+      return std::move(*now);
+    }
+    std::optional<Verdict> out;
+    const auto ticket = desk.wait(what, [&](Verdict verdict) { out = std::move(verdict); });
+    while (!out && io.run_one_for(std::chrono::seconds(5)) > 0) {
+    }
+    REQUIRE(out);
+    return std::move(*out);
+  }
+  Granted granted(const std::string& model, std::optional<std::uint32_t> wish = {}, bool native = true) {
+    Verdict verdict = ask({model, native, wish});
+    if (const auto* denied = std::get_if<Denied>(&verdict)) {
+      FAIL(denied->message);
+    }
+    auto out = std::get<Granted>(std::move(verdict));
+    out.lease.answered();
+    tasks.running[out.lease.residency().key] = out.lease.residency().name;
+    clock.advance(std::chrono::seconds(1));
+    return out;
+  }
+  Denied denied(const std::string& model, std::optional<std::uint32_t> wish = {}) {
+    return std::get<Denied>(ask({model, true, wish}));
+  }
+  void settle() {
+    io.restart();
+    while (io.run_one_for(std::chrono::milliseconds(20)) > 0) {
+    }
+  }
+  bool resident(const std::string& model) { return ledger.find(canonical_model_name(model)) != nullptr; }
+};
+
+}  // namespace
+
+TEST_CASE("in the order A B A C with room for two, B goes and only B", "[desk]") {
+  Fixture f(250);
+  f.tasks.install("a", 100);
+  f.tasks.install("b", 100);
+  f.tasks.install("c", 100);
+  f.granted("a");
+  f.granted("b");
+  f.granted("a");
+  f.granted("c");
+  REQUIRE(f.resident("a"));
+  REQUIRE_FALSE(f.resident("b"));
+  REQUIRE(f.resident("c"));
+  REQUIRE(f.tasks.unloaded == std::vector<std::string>{"b:latest"});
+  REQUIRE_THAT(f.events.last(EventKind::eviction)->sentence,
+               ContainsSubstring("Evicted b:latest (last used"));
+}
+
+TEST_CASE("a busy model is waited for and then goes, and its new requests come after", "[desk]") {
+  Fixture f(150);
+  f.tasks.install("a", 100);
+  f.tasks.install("b", 100);
+  auto busy = f.granted("a");
+  std::optional<Verdict> for_b;
+  std::optional<Verdict> for_a;
+  const auto ticket_b = f.desk.wait({"b:latest", true, {}}, [&](Verdict v) { for_b = std::move(v); });
+  f.settle();
+  REQUIRE_FALSE(for_b);
+  const auto ticket_a = f.desk.wait({"a:latest", true, {}}, [&](Verdict v) { for_a = std::move(v); });
+  busy.lease.release();
+  f.settle();
+  REQUIRE(std::holds_alternative<Granted>(*for_b));
+  REQUIRE_FALSE(for_a);
+  std::get<Granted>(*for_b).lease.answered();
+  f.tasks.running["sha256:b"] = "b:latest";
+  std::get<Granted>(*for_b).lease.release();
+  f.settle();
+  REQUIRE(for_a);
+  REQUIRE(std::holds_alternative<Granted>(*for_a));
+}
+
+TEST_CASE("a request that waits too long is refused and the gate opens again", "[desk]") {
+  Fixture f(150);
+  f.tasks.install("a", 100);
+  f.tasks.install("b", 100);
+  const auto busy = f.granted("a");
+  const auto ticket = f.desk.wait({"b:latest", true, {}}, [](Verdict) {});
+  f.settle();
+  f.clock.advance(std::chrono::seconds(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(350));  // the desk's own timers run on real time
+  f.settle();
+  REQUIRE(f.desk.waiting() == 0);
+  REQUIRE(f.ledger.find("a:latest")->gate_open());
+}
+
+TEST_CASE("what can never fit is refused at once and nothing is evicted", "[desk]") {
+  Fixture f(150);
+  f.tasks.install("a", 100);
+  f.tasks.install("big", 1000);
+  f.granted("a");
+  const Denied denied = f.denied("big");
+  REQUIRE(denied.http_status == 503);
+  REQUIRE_FALSE(denied.retry_after);
+  REQUIRE_THAT(denied.message, ContainsSubstring("1000 B"));
+  REQUIRE(f.resident("a"));
+  REQUIRE_FALSE(f.events.last(EventKind::eviction));
+}
+
+TEST_CASE("a pinned model is never the victim", "[desk]") {
+  Fixture f(250);
+  f.ledger.set_pin_rule([](const std::string& name) { return name == "a:latest"; });
+  for (const char* name : {"a", "b", "c"}) {
+    f.tasks.install(name, 100);
+    f.granted(name);
+  }
+  REQUIRE(f.resident("a"));
+  REQUIRE_FALSE(f.resident("b"));
+}
+
+TEST_CASE("requests for a resident model are mapped onto its num_ctx", "[desk]") {
+  Fixture f(1000);
+  f.settings.context.grow = false;
+  f.configure(1000);
+  f.tasks.install("a", 100);
+  REQUIRE_FALSE(f.granted("a").num_ctx);
+  REQUIRE(f.granted("a", 2048).num_ctx == 4096U);
+  REQUIRE(f.granted("a", 8192).num_ctx == 4096U);
+  REQUIRE_FALSE(f.granted("a", {}, false).num_ctx);
+  REQUIRE(f.tasks.unloaded.empty());
+}
+
+TEST_CASE("a larger wish reloads an idle model once, and smaller ones stay on it", "[desk]") {
+  Fixture f(1000);
+  f.tasks.install("a", 100);
+  f.granted("a", 2048);
+  REQUIRE(f.granted("a", 8192).lease.residency().num_ctx == 8192U);
+  REQUIRE(f.granted("a", 2048).num_ctx == 8192U);
+  REQUIRE(f.granted("a").num_ctx == 8192U);
+  REQUIRE(f.tasks.unloaded.size() == 1);
+}
+
+TEST_CASE("a larger wish that does not fit is served with what is there", "[desk]") {
+  Fixture f(150);
+  f.tasks.install("a", 100, 10);
+  f.granted("a", 2048);
+  REQUIRE(f.granted("a", 32768).num_ctx == 2048U);
+  REQUIRE(f.tasks.unloaded.empty());
+}
+
+TEST_CASE("the owner's max_num_ctx bounds what a client can wish", "[desk]") {
+  Fixture f(1000);
+  f.settings.models.push_back({.glob = "a", .pin = {}, .keep_alive = {}, .num_ctx = {}, .max_num_ctx = 4096});
+  f.configure(1000);
+  f.tasks.install("a", 100);
+  REQUIRE(f.granted("a", 8192).num_ctx == 4096U);
+}
+
+TEST_CASE("names that share a blob share a residency", "[desk]") {
+  Fixture f(1000);
+  f.tasks.install("a", 100);
+  f.tasks.alias("b", "a");
+  const auto a = f.granted("a");
+  const auto b = f.granted("b");
+  REQUIRE(&a.lease.residency() == &b.lease.residency());
+}
+
+TEST_CASE("an unknown name is relayed as it is", "[desk]") {
+  Fixture f(1000);
+  REQUIRE(std::holds_alternative<Unknown>(f.ask({"nope", true, {}})));
+}
+
+TEST_CASE("models that went by themselves are noticed before anything is evicted", "[desk]") {
+  Fixture f(250);
+  for (const char* name : {"a", "b", "c"}) {
+    f.tasks.install(name, 100);
+  }
+  f.granted("a");
+  f.granted("b");
+  f.tasks.running.erase("sha256:a");  // its keep_alive ran out
+  f.granted("c");
+  REQUIRE(f.tasks.unloaded.empty());
+  REQUIRE(f.resident("b"));
+}
+
+TEST_CASE("a model that does not go is reported and the request is refused in the end", "[desk]") {
+  Fixture f(150);
+  f.tasks.install("a", 100);
+  f.tasks.install("b", 100);
+  f.granted("a");
+  f.tasks.stubborn = true;
+  std::optional<Verdict> out;
+  const auto ticket = f.desk.wait({"b:latest", true, {}}, [&](Verdict v) { out = std::move(v); });
+  for (int i = 0; i < 200 && !out; ++i) {
+    f.clock.advance(std::chrono::milliseconds(10));
+    f.io.run_one_for(std::chrono::milliseconds(10));
+  }
+  REQUIRE(out);
+  REQUIRE(std::holds_alternative<Denied>(*out));
+  REQUIRE(f.events.last(EventKind::eviction_failed));
+}
