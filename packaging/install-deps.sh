@@ -68,13 +68,19 @@ missing_python() {
   esac
 }
 
-apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq "$@" >&2; }
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt_get() {  # TITLE ARGUMENTS…
+  local title=$1
+  shift
+  quietly "$title" "$log" \
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -q "$@"
+}
 updated=no
 apt_update() {
   [ "$updated" = no ] || return 0
   updated=yes
-  say "reading the package lists"
-  apt_get update || die "apt-get update failed" "check /etc/apt/sources.list* and the network, then start again"
+  apt_get "reading the package lists" update || die "apt-get update failed" "check /etc/apt/sources.list* and the network, then start again"
 }
 
 # Fills `chosen` with the first available package of each item; fails at an item that has none.
@@ -94,9 +100,10 @@ choose_all() {
 
 # --no-remove: a package that would push another one off the machine is the user's decision.
 apt_install() {
-  apt_get install -y --no-install-recommends --no-remove "$@" && return 0
+  local title="installing $# packages: $*"
+  apt_get "$title" install -y --no-install-recommends --no-remove "$@" && return 0
   apt_update
-  apt_get install -y --no-install-recommends --no-remove "$@" ||
+  apt_get "$title" install -y --no-install-recommends --no-remove "$@" ||
     die "apt-get could not install: $*" "try it by hand to see why: apt-get install --no-install-recommends $*"
 }
 
@@ -110,12 +117,11 @@ install_go_from_backports() {
   { cat /etc/apt/sources.list 2>/dev/null || true
     printf 'deb %s %s-backports main\n' "$mirror" "$codename"; } >"$list"
   chmod 644 "$list"
-  say "Go comes from $codename-backports"
   local sources=(-o "Dir::Etc::SourceList=$list" -o APT::Get::List-Cleanup=0)
-  apt_get "${sources[@]}" update || { rm -f "$list"; return 1; }
+  apt_get "reading the package list of $codename-backports, for Go" update "${sources[@]}" || { rm -f "$list"; return 1; }
   package=$(apt-cache "${sources[@]}" search --names-only '^golang-1\.[0-9]+-go$' | cut -d' ' -f1 | sort -V | tail -n 1)
-  apt_get "${sources[@]}" install -y --no-install-recommends --no-remove -t "$codename-backports" "${package:-golang-go}" ||
-    { rm -f "$list"; return 1; }
+  apt_get "installing ${package:=golang-go} from $codename-backports" install "${sources[@]}" -y \
+    --no-install-recommends --no-remove -t "$codename-backports" "$package" || { rm -f "$list"; return 1; }
   rm -f "$list"
 }
 install_go() {
@@ -165,10 +171,7 @@ fi
 if [ ${#missing[@]} -gt 0 ]; then
   choose_all "${missing[@]}" || { apt_update; choose_all "${missing[@]}"; } ||
     die "no package for one of: ${missing[*]%@*}" "Debian 12, Debian 13 and Ubuntu 24.04 (with universe) have them"
-  if [ ${#chosen[@]} -gt 0 ]; then
-    say "installing ${#chosen[@]} packages: ${chosen[*]}"
-    apt_install "${chosen[@]}"
-  fi
+  [ ${#chosen[@]} = 0 ] || apt_install "${chosen[@]}"
 fi
 [ "$wants_go" = no ] || install_go
 say "packages for ${sets[*]}: all there"

@@ -31,6 +31,7 @@ quietly() {
   shift 2
   say "$title"
   (
+    exec 9>&-  # where scripts hold their lock
     next=30
     while sleep 1 && kill -0 $$ 2>/dev/null; do
       if [ $((SECONDS - start)) -ge $next ]; then
