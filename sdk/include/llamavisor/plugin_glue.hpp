@@ -50,7 +50,7 @@ std::int32_t call(void* self, llv_text* error, Body&& body) noexcept {
 
 template <class P>
 std::int32_t create(const llv_host* host, const llv_config* config, llv_text* error, void** self) noexcept {
-  return guarded(error, [&] { *self = new Instance<P>(host, config); });
+  return guarded(error, [&] { *self = std::make_unique<Instance<P>>(host, config).release(); });
 }
 
 template <class P>

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -77,7 +78,7 @@ inline std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   if (error != std::errc{} || !(value >= 0 && value * factor <= 1e18)) {
     return std::nullopt;
   }
-  return static_cast<std::uint64_t>(value * factor + 0.5);
+  return static_cast<std::uint64_t>(std::llround(value * factor));
 }
 
 }  // namespace text
