@@ -1,19 +1,19 @@
 #include "plugin_host/library.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <boost/dll/library_info.hpp>
 #include <boost/dll/shared_library.hpp>
 #include <cstring>
 #include <filesystem>
 #include <regex>
+#include <utility>
 
-#include "base/unique_fd.h"
+#include "store/paths.h"
 
 namespace llamavisor {
 namespace {
@@ -54,22 +54,42 @@ Result<void> check_symbols(const std::string& path) {
   }
 }
 
-// A copy in memory: the file may be replaced or cut while the plugin runs, and the same path opened twice
-// would give the old code back.
-Result<UniqueFd> private_copy(const std::string& path) {
-  const UniqueFd from(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  UniqueFd to(memfd_create(std::filesystem::path(path).filename().c_str(), MFD_CLOEXEC));
-  if (!from || !to) {
-    return Error(path + ": " + std::strerror(errno));
-  }
-  std::array<char, 64 * 1024> piece{};
-  ssize_t n = 0;
-  while ((n = read(from.get(), piece.data(), piece.size())) > 0) {
-    if (write(to.get(), piece.data(), static_cast<std::size_t>(n)) != n) {
-      return Error(path + ": cannot copy it: " + std::strerror(errno));
+// A file of our own that goes with its owner.
+class PrivateCopy {
+ public:
+  explicit PrivateCopy(std::string path) : path_(std::move(path)) {}
+  PrivateCopy(PrivateCopy&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  PrivateCopy& operator=(PrivateCopy&&) = delete;
+  PrivateCopy(const PrivateCopy&) = delete;
+  PrivateCopy& operator=(const PrivateCopy&) = delete;
+  ~PrivateCopy() {
+    if (!path_.empty()) {
+      unlink(path_.c_str());
     }
   }
-  return n == 0 ? Result<UniqueFd>(std::move(to)) : Error(path + ": " + std::strerror(errno));
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// The file may be replaced or cut while the plugin runs, and the loader gives the old code back for a path
+// that it has open: so each load gets a copy under a name that is never used again, unlinked once it is
+// mapped.
+Result<PrivateCopy> private_copy(const std::string& path) {
+  static std::atomic<unsigned> generation{0};
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(runtime_dir()) / "plugins";
+  const fs::path copy = folder / (fs::path(path).stem().string() + "-" + std::to_string(getpid()) + "-" +
+                                  std::to_string(++generation) + ".so");
+  std::error_code ec;
+  fs::create_directories(folder, ec);
+  fs::permissions(folder, fs::perms::owner_all, ec);
+  fs::copy_file(path, copy, fs::copy_options::overwrite_existing, ec);
+  if (ec) {
+    return Error(path + ": cannot be copied to " + copy.string() + ": " + ec.message());
+  }
+  return PrivateCopy(copy.string());
 }
 
 // Copies what both sides know of a table into a zeroed one of today.
@@ -177,9 +197,8 @@ Result<std::shared_ptr<PluginLibrary>> PluginLibrary::open(const std::string& pa
   std::shared_ptr<PluginLibrary> out(new PluginLibrary());
   const llv_entry* entry = nullptr;
   try {
-    out->library_ =
-        std::make_unique<dll::shared_library>("/proc/self/fd/" + std::to_string(copy->get()),
-                                              dll::load_mode::rtld_now | dll::load_mode::rtld_local);
+    out->library_ = std::make_unique<dll::shared_library>(
+        copy->path(), dll::load_mode::rtld_now | dll::load_mode::rtld_local);
     entry = &out->library_->get<const llv_entry>(kEntry);
   } catch (const std::exception& error) {
     return Error(path + ": cannot be loaded: " + error.what());

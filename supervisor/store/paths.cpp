@@ -1,0 +1,67 @@
+#include "store/paths.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace llamavisor {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string xdg(const char* name, const char* below_home) {
+  const std::string set = variable(name);
+  if (set.starts_with('/')) {  // the specification: relative ones are to be ignored
+    return set + "/llamavisor";
+  }
+  const std::string home = variable("HOME");
+  return (home.empty() ? "/" : home) + below_home + "/llamavisor";
+}
+
+fs::path prefix() {
+  std::error_code ec;
+  return fs::read_symlink("/proc/self/exe", ec).parent_path().parent_path();
+}
+
+}  // namespace
+
+std::string system_config_path() {
+  return "/etc/llamavisor/llamavisor.toml";
+}
+std::string user_config_path() {
+  return xdg("XDG_CONFIG_HOME", "/.config") + "/llamavisor.toml";
+}
+std::string state_dir() {
+  return xdg("XDG_STATE_HOME", "/.local/state");
+}
+std::string overrides_path() {
+  return state_dir() + "/overrides.toml";
+}
+
+std::string runtime_dir() {
+  const std::string set = variable("XDG_RUNTIME_DIR");
+  if (set.starts_with('/')) {
+    return set + "/llamavisor";
+  }
+  return geteuid() == 0 ? "/run/llamavisor" : "/tmp/llamavisor-" + std::to_string(geteuid());
+}
+
+std::string control_socket_path() {
+  const std::string set = variable("LLAMAVISOR_SOCKET");
+  return set.empty() ? runtime_dir() + "/control.sock" : set;
+}
+
+std::string plugin_dir() {
+  return (prefix() / "lib/llamavisor/plugins").string();
+}
+std::string profile_dir() {
+  return (prefix() / "share/llamavisor/profiles").string();
+}
+
+}  // namespace llamavisor
