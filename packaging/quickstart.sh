@@ -34,7 +34,8 @@ say "1/5 packages"
 owner=$(stat -c %U "$root")
 if [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ] && [ "$owner" = "$SUDO_USER" ]; then
   say "going on as $SUDO_USER, who owns this checkout"
-  exec sudo -H -u "$SUDO_USER" -- env -u SUDO_USER "$here/quickstart.sh" "${arguments[@]}"
+  mapfile -t kept < <(env | grep -E '^(OLLAMA_|LLAMAVISOR_|[a-z]+_proxy=|[A-Z]+_PROXY=)' || true)
+  exec sudo -H -u "$SUDO_USER" -- env "${kept[@]}" "$here/quickstart.sh" "${arguments[@]}"
 fi
 [ -w "$root" ] || die "$root belongs to $owner and cannot be written" "run this as $owner, or from a checkout of your own"
 
