@@ -26,8 +26,11 @@ void AdmissionDesk::size(const Ask& ask) {
   ContextQuestion question;
   question.model = negotiation_->model;
   question.wish = wish_of(ask, &negotiation_->model);
-  if (!question.wish) {
+  if (!question.wish) {  // the owner's word stands for the client's
     question.wish = rule.num_ctx;
+  }
+  if (!question.wish && settings_.context.default_num_ctx > 0) {
+    question.wish = unasked;
   }
   question.default_num_ctx = unasked;
   const Snapshot now = snapshot_without_old();

@@ -2,6 +2,8 @@
 
 #include <boost/json/array.hpp>
 
+#include "store/paths.h"
+
 namespace llamavisor {
 namespace {
 
@@ -80,6 +82,35 @@ json::object memory_json(const MemorySample* sample) {
   }
   put(out, "server_rss_bytes", sample->server_rss_bytes);
   return out;
+}
+
+json::object config_json(const LoadedConfig& config, std::uint16_t server_port, std::uint32_t num_ctx,
+                         bool restarted) {
+  json::array values;
+  for (const auto& [key, value] : config.result.values) {
+    const ConfigKey* known = find_config_key(key);
+    values.push_back(json::object{{"key", key},
+                                  {"value", value.value},
+                                  {"origin", value.origin},
+                                  {"live", known == nullptr || known->live},
+                                  {"help", known == nullptr ? "" : known->help}});
+  }
+  json::array env;
+  for (const EnvEntry& entry : child_env({.settings = config.settings,
+                               .origins = config.origins,
+                               .own = config.environment,
+                               .port = server_port,
+                               .num_ctx = num_ctx,
+                               .automatic_restart = restarted,
+                               .home = state_dir()})) {
+    env.push_back(
+        json::object{{"name", entry.name}, {"value", shown_value(entry)}, {"origin", entry.origin}});
+  }
+  json::array files;
+  for (const ConfigFile& file : config.files) {
+    files.push_back(json::object{{"path", file.path}, {"present", file.present}});
+  }
+  return {{"values", std::move(values)}, {"env", std::move(env)}, {"files", std::move(files)}};
 }
 
 json::object plugin_json(const PluginInfo& plugin) {

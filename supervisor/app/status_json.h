@@ -3,6 +3,7 @@
 
 #include <boost/json/object.hpp>
 
+#include "app/loaded_config.h"
 #include "domain/event.h"
 #include "domain/memory_sample.h"
 #include "ledger/ledger.h"
@@ -14,6 +15,9 @@ boost::json::object event_json(const Event& event);
 boost::json::object model_json(const Residency& residency, bool pinned, std::size_t waiting, SteadyTime now,
                                WallTime wall);
 boost::json::object memory_json(const MemorySample* sample);
+// Every effective value with its origin, the server's environment, and the files.
+boost::json::object config_json(const LoadedConfig& config, std::uint16_t server_port, std::uint32_t num_ctx,
+                                bool restarted);
 boost::json::object plugin_json(const PluginInfo& plugin);
 
 std::int64_t to_ms(std::chrono::nanoseconds duration);

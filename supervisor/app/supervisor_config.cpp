@@ -15,7 +15,11 @@ namespace {
 namespace json = boost::json;
 
 json::array names(const std::vector<std::string>& keys) {
-  return {keys.begin(), keys.end()};
+  json::array out;
+  for (const std::string& key : keys) {
+    out.emplace_back(key);
+  }
+  return out;
 }
 
 ControlAnswer bad_request(unsigned status, const Error& error) {
@@ -303,32 +307,7 @@ void Supervisor::use_plugin(const std::string& role, const std::string& name, Co
 }
 
 json::object Supervisor::config() {
-  json::array values;
-  for (const auto& [key, value] : config_.result.values) {
-    const ConfigKey* known = find_config_key(key);
-    values.push_back(json::object{{"key", key},
-                                  {"value", value.value},
-                                  {"origin", value.origin},
-                                  {"live", known == nullptr || known->live},
-                                  {"help", known == nullptr ? "" : known->help}});
-  }
-  json::array env;
-  const auto port = server_.port();
-  for (const EnvEntry& entry : child_env({.settings = config_.settings,
-                               .origins = config_.origins,
-                               .own = config_.environment,
-                               .port = port.value_or(0),
-                               .num_ctx = started_num_ctx_,
-                               .automatic_restart = server_.restarts() > 0,
-                               .home = state_dir()})) {
-    env.push_back(
-        json::object{{"name", entry.name}, {"value", shown_value(entry)}, {"origin", entry.origin}});
-  }
-  json::array files;
-  for (const ConfigFile& file : config_.files) {
-    files.push_back(json::object{{"path", file.path}, {"present", file.present}});
-  }
-  return {{"values", std::move(values)}, {"env", std::move(env)}, {"files", std::move(files)}};
+  return config_json(config_, server_.port().value_or(0), started_num_ctx_, server_.restarts() > 0);
 }
 
 }  // namespace llamavisor

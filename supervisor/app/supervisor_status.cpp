@@ -89,9 +89,12 @@ json::object Supervisor::status() {
   for (const NotifierState& state : notify_.states()) {
     notifiers.push_back(json::object{{"id", state.id}, {"state", state.state}, {"detail", state.detail}});
   }
-  json::array warnings(warnings_.begin(), warnings_.end());
+  json::array warnings;
+  for (const std::string& warning : warnings_) {
+    warnings.emplace_back(warning);
+  }
   if (!tasks_.ps_answers()) {
-    warnings.push_back(json::string("/api/ps does not answer; models are known from their processes"));
+    warnings.emplace_back("/api/ps does not answer; models are known from their processes");
   }
   json::object out{{"version", LLV_VERSION},
                    {"pid", getpid()},

@@ -1,7 +1,8 @@
 #include "app/worker_tasks.h"
 
 #include <poll.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <set>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "memory/proc_reader.h"
 #include "ollama/client.h"
+#include "ollama/process_group.h"
 #include "ollama/run_on_worker.h"
 
 namespace llamavisor {
@@ -72,7 +74,8 @@ Look look_at(const Clock& clock, std::optional<int> server_pid, std::optional<st
 
 // A handle on exactly that process; empty when it is gone (or its pid is another's by now).
 UniqueFd open_process(const RunnerSample& runner) {
-  UniqueFd fd(pidfd_open(runner.pid, 0));
+  UniqueFd fd(
+      static_cast<int>(syscall(SYS_pidfd_open, runner.pid, 0)));  // glibc 2.36 cannot link it from C++
   return fd && process_is(runner.pid, runner.start_ticks) ? std::move(fd) : UniqueFd();
 }
 
@@ -137,7 +140,7 @@ Result<UnloadOutcome> unload_and_confirm(const UnloadJob& job, const Clock& cloc
   }
   bool gone = runner ? wait_gone(process, job.timeout) : wait_unlisted(port, job.name, job.timeout);
   if (!gone && process) {
-    pidfd_send_signal(process.get(), SIGKILL, nullptr, 0);
+    send_signal(process.get(), SIGKILL);
     out.runner_killed = gone = wait_gone(process, kAfterKill);
     static_cast<void>(client.unload(job.name, kCallLimit));
   }

@@ -26,6 +26,8 @@ struct ModelShape {
   std::optional<std::uint32_t> key_length;
   std::optional<std::uint32_t> value_length;
   std::optional<std::uint32_t> pooling_type;  // present on embedding models
+  std::optional<std::uint32_t> feed_forward_length;
+  std::optional<std::uint32_t> vocabulary;  // tokens
 };
 
 // An installed model, read from its manifest and blob.

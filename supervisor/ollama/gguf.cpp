@@ -1,14 +1,13 @@
 #include "ollama/gguf.h"
 
-#include <cstring>
-#include <fstream>
 #include <map>
-#include <variant>
+#include <optional>
+#include <set>
+
+#include "ollama/bounded_reader.h"
 
 namespace llamavisor {
 namespace {
-
-using Number = std::optional<std::uint64_t>;
 
 // Value types of the GGUF specification.
 enum Type : std::uint32_t {
@@ -27,6 +26,7 @@ enum Type : std::uint32_t {
   kF64
 };
 
+// 0: no plain value.
 std::uint64_t size_of(std::uint32_t type) {
   switch (type) {
     case kU8:
@@ -49,54 +49,13 @@ std::uint64_t size_of(std::uint32_t type) {
   }
 }
 
-// Reads forward within the bound; after any failure it stays bad and every read gives 0 or "".
-class Reader {
- public:
-  explicit Reader(const std::string& path) : in_(path, std::ios::binary) { good_ = static_cast<bool>(in_); }
-  [[nodiscard]] bool good() const { return good_; }
+template <class Signed>
+std::optional<std::uint64_t> not_negative(Signed value) {
+  return value < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(value));
+}
 
-  template <class T>
-  T take() {
-    T out{};
-    char bytes[sizeof(T)] = {};
-    if (reserve(sizeof(T)) && in_.read(bytes, sizeof(T))) {
-      std::memcpy(&out, bytes, sizeof(T));
-    } else {
-      good_ = false;
-    }
-    return out;
-  }
-  // Longer strings than `keep` are skipped and read as "".
-  std::string text(std::uint64_t keep) {
-    const auto size = take<std::uint64_t>();
-    if (size > keep) {
-      skip(size);
-      return {};
-    }
-    std::string out(good_ ? size : 0, '\0');
-    if (!reserve(out.size()) || !in_.read(out.data(), static_cast<std::streamsize>(out.size()))) {
-      good_ = false;
-    }
-    return out;
-  }
-  void skip(std::uint64_t bytes) {
-    if (!reserve(bytes) || !in_.seekg(static_cast<std::streamoff>(bytes), std::ios::cur)) {
-      good_ = false;
-    }
-  }
-
- private:
-  bool reserve(std::uint64_t bytes) {
-    good_ = good_ && bytes <= left_;
-    left_ -= good_ ? bytes : 0;
-    return good_;
-  }
-  std::ifstream in_;
-  std::uint64_t left_ = kMaxHeaderBytes;
-  bool good_ = true;
-};
-
-Number whole_number(Reader& reader, std::uint32_t type) {
+// Absent for what is no whole number of at least 0.
+std::optional<std::uint64_t> take_number(BoundedReader& reader, std::uint32_t type) {
   switch (type) {
     case kU8:
       return reader.take<std::uint8_t>();
@@ -106,42 +65,112 @@ Number whole_number(Reader& reader, std::uint32_t type) {
       return reader.take<std::uint32_t>();
     case kU64:
       return reader.take<std::uint64_t>();
-    case kI32: {
-      const auto value = reader.take<std::int32_t>();
-      return value < 0 ? Number() : Number(static_cast<std::uint64_t>(value));
-    }
+    case kI8:
+      return not_negative(reader.take<std::int8_t>());
+    case kI16:
+      return not_negative(reader.take<std::int16_t>());
+    case kI32:
+      return not_negative(reader.take<std::int32_t>());
+    case kI64:
+      return not_negative(reader.take<std::int64_t>());
     default:
       reader.skip(size_of(type));
       return std::nullopt;
   }
 }
 
-void skip_array(Reader& reader) {
+// What the header says, by key. Lengths of arrays and the one number of an array of equal numbers included.
+struct Keys {
+  std::string architecture;
+  std::map<std::string, std::uint64_t> numbers;
+  std::map<std::string, std::uint64_t> lengths;
+  std::set<std::string> uneven;  // arrays whose numbers differ
+};
+
+void take_numbers(BoundedReader& reader, std::uint32_t type, std::uint64_t count, const std::string& name,
+                  Keys& keys) {
+  std::optional<std::uint64_t> first;
+  bool even = true;
+  for (std::uint64_t i = 0; i < count && reader.good(); ++i) {
+    const auto value = take_number(reader, type);
+    first = i == 0 ? value : first;
+    even = even && value && value == first;
+  }
+  if (even && first) {
+    keys.numbers[name] = *first;
+  } else {
+    keys.uneven.insert(name);
+  }
+}
+
+// Arrays of at most this many plain values may be one number a layer.
+constexpr std::uint64_t kMaxLayers = 1024;
+
+void take_array(BoundedReader& reader, const std::string& name, Keys& keys) {
   const auto type = reader.take<std::uint32_t>();
   const auto count = reader.take<std::uint64_t>();
-  if (type == kString) {
+  const std::uint64_t size = size_of(type);
+  keys.lengths[name] = count;
+  if (type == kString && count <= reader.left() / 8) {
     for (std::uint64_t i = 0; i < count && reader.good(); ++i) {
-      reader.text(0);
+      reader.skip(reader.take<std::uint64_t>());
     }
-  } else if (const std::uint64_t size = size_of(type); size == 0 || count > kMaxHeaderBytes) {
-    reader.skip(kMaxHeaderBytes + 1);  // nested arrays do not occur in headers: give up
+  } else if (size == 0 || count > reader.left() / size) {
+    reader.fail();  // arrays of arrays do not occur in model headers
+  } else if (count <= kMaxLayers) {
+    take_numbers(reader, type, count, name, keys);
   } else {
     reader.skip(count * size);
   }
 }
 
-std::optional<std::uint32_t> key(const std::map<std::string, std::uint64_t>& numbers,
-                                 const std::string& name) {
+void take_pair(BoundedReader& reader, Keys& keys) {
+  const std::string name = reader.text(reader.take<std::uint64_t>(), kMaxHeaderText);
+  const auto type = reader.take<std::uint32_t>();
+  if (type == kString) {
+    const std::string value = reader.text(reader.take<std::uint64_t>(), kMaxHeaderText);
+    keys.architecture = name == "general.architecture" ? value : keys.architecture;
+  } else if (type == kArray) {
+    take_array(reader, name, keys);
+  } else if (size_of(type) == 0) {
+    reader.fail();
+  } else if (const auto value = take_number(reader, type)) {
+    keys.numbers[name] = *value;
+  }
+}
+
+std::optional<std::uint32_t> find(const std::map<std::string, std::uint64_t>& numbers,
+                                  const std::string& name) {
   const auto it = numbers.find(name);
   return it == numbers.end() || it->second > 0xffffffffU
              ? std::nullopt
              : std::optional(static_cast<std::uint32_t>(it->second));
 }
 
+ModelShape shape_of(const Keys& keys) {
+  const std::string prefix = keys.architecture + ".";
+  const std::string heads = prefix + "attention.head_count";
+  ModelShape out;
+  out.architecture = keys.architecture;
+  out.block_count = find(keys.numbers, prefix + "block_count");
+  out.context_length = find(keys.numbers, prefix + "context_length");
+  out.embedding_length = find(keys.numbers, prefix + "embedding_length");
+  if (!keys.uneven.contains(heads) && !keys.uneven.contains(heads + "_kv")) {
+    out.head_count = find(keys.numbers, heads);
+    out.head_count_kv = find(keys.numbers, heads + "_kv");
+  }
+  out.key_length = find(keys.numbers, prefix + "attention.key_length");
+  out.value_length = find(keys.numbers, prefix + "attention.value_length");
+  out.pooling_type = find(keys.numbers, prefix + "pooling_type");
+  out.feed_forward_length = find(keys.numbers, prefix + "feed_forward_length");
+  out.vocabulary = find(keys.lengths, "tokenizer.ggml.tokens");
+  return out;
+}
+
 }  // namespace
 
 Result<ModelShape> read_gguf_shape(const std::string& path) {
-  Reader reader(path);
+  BoundedReader reader(path, kMaxHeaderBytes);
   if (!reader.good()) {
     return Error(path + ": cannot be read");
   }
@@ -150,40 +179,22 @@ Result<ModelShape> read_gguf_shape(const std::string& path) {
   if (magic != 0x46554747U || version < 2 || version > 3) {
     return Error(path + ": not a GGUF file of version 2 or 3");
   }
-  reader.skip(8);  // tensor count
+  reader.skip(8);  // number of tensors
   const auto count = reader.take<std::uint64_t>();
-  ModelShape out;
-  std::map<std::string, std::uint64_t> numbers;
+  if (count > kMaxHeaderKeys) {
+    return Error(path + ": the GGUF header has more than " + std::to_string(kMaxHeaderKeys) + " keys");
+  }
+  Keys keys;
   for (std::uint64_t i = 0; i < count && reader.good(); ++i) {
-    const std::string name = reader.text(256);
-    const auto type = reader.take<std::uint32_t>();
-    if (type == kString) {
-      const std::string value = reader.text(256);
-      out.architecture = name == "general.architecture" ? value : out.architecture;
-    } else if (type == kArray) {
-      skip_array(reader);
-    } else if (size_of(type) == 0) {
-      return Error(path + ": unknown value type in the header");
-    } else if (const Number value = whole_number(reader, type); value && numbers.size() < 1024) {
-      numbers[name] = *value;
-    }
-    if (name.starts_with("tokenizer.") && numbers.contains(out.architecture + ".attention.head_count")) {
-      break;  // the vocabulary comes last; what the forecast needs stands before it
-    }
+    take_pair(reader, keys);
   }
   if (!reader.good()) {
-    return Error(path + ": the GGUF header is cut short or too large");
+    return Error(path + ": the GGUF header is cut short, damaged or too large");
   }
-  const std::string prefix = out.architecture + ".";
-  out.block_count = key(numbers, prefix + "block_count");
-  out.context_length = key(numbers, prefix + "context_length");
-  out.embedding_length = key(numbers, prefix + "embedding_length");
-  out.head_count = key(numbers, prefix + "attention.head_count");
-  out.head_count_kv = key(numbers, prefix + "attention.head_count_kv");
-  out.key_length = key(numbers, prefix + "attention.key_length");
-  out.value_length = key(numbers, prefix + "attention.value_length");
-  out.pooling_type = key(numbers, prefix + "pooling_type");
-  return out;
+  if (keys.architecture.empty()) {
+    return Error(path + ": the GGUF header names no architecture");
+  }
+  return shape_of(keys);
 }
 
 }  // namespace llamavisor

@@ -1,8 +1,10 @@
-// Reads the header of a GGUF file (version 2 and 3): what a forecast needs and nothing else.
-// Bounded: at most kMaxHeaderBytes are read, no length in the file is trusted, arrays are skipped.
-// Thread: any; blocking.
+// Reads the header of a GGUF file (versions 2 and 3): what a forecast needs and nothing else.
+// Bounded: at most kMaxHeaderBytes and kMaxHeaderKeys are read, no length in the file is trusted, texts over
+// kMaxHeaderText bytes and the contents of arrays are skipped.
+// Thread: any; blocking (the vocabulary of a large model is some 10 MB, which is read once and not kept).
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/result.h"
@@ -10,9 +12,13 @@
 
 namespace llamavisor {
 
-constexpr std::uint64_t kMaxHeaderBytes = 64ULL << 20U;  // vocabularies of large models take some 10 MB
+inline constexpr std::uint64_t kMaxHeaderBytes = 64ULL << 20U;
+inline constexpr std::uint64_t kMaxHeaderKeys = 4096;
+inline constexpr std::uint64_t kMaxHeaderText = 256;
 
-// Errors: not readable, not GGUF, cut short, or larger than the bound.
+// Heads that are given layer by layer are one number when all layers agree. When they do not, head_count and
+// head_count_kv are both absent: no single number tells such a model's cache, and a forecast has to guess.
+// Errors: not readable, not GGUF, cut short, or larger than the bounds.
 Result<ModelShape> read_gguf_shape(const std::string& path);
 
 }  // namespace llamavisor

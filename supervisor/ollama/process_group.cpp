@@ -24,15 +24,18 @@ int wait_pidfd(int pidfd, siginfo_t& info, int flags) {
   return rc;
 }
 
-// "pid (comm) state ppid pgrp ..."; comm may hold blanks and parentheses.
+// "pid (comm) state ppid pgrp ... num_threads ..."; comm may hold blanks and parentheses. The state is the
+// first thread's: it is Z as soon as that one ended, while others still hold the memory.
 bool lives_in_group(const std::string& stat, pid_t pgid) {
   const std::size_t end_of_name = stat.rfind(')');
   char state = 0;
-  int parent = 0;
   int group = 0;
+  int threads = 0;
   return end_of_name != std::string::npos &&
-         std::sscanf(stat.c_str() + end_of_name + 1, " %c %d %d", &state, &parent, &group) == 3 &&
-         group == pgid && state != 'Z' && state != 'X';
+         std::sscanf(stat.c_str() + end_of_name + 1,
+                     " %c %*d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %d", &state, &group,
+                     &threads) == 3 &&
+         group == pgid && ((state != 'Z' && state != 'X') || threads > 1);
 }
 
 }  // namespace

@@ -19,12 +19,16 @@ std::string read_overrides(const std::string& path, std::string& warning) {
     return {};
   }
   const auto text = read_file(path, kMaxBytes);
-  const auto bad = text ? load_layers({{path, *text}}).errors : std::vector<std::string>{text.error().text()};
-  if (bad.empty()) {
+  std::string bad;
+  if (!text) {
+    bad = text.error().text();
+  } else if (const auto errors = load_layers({{path, *text}}).errors; !errors.empty()) {
+    bad = errors.front();
+  } else {
     return *text;
   }
   std::filesystem::rename(path, path + ".broken", ec);
-  warning = "the overrides were broken and are kept aside as " + path + ".broken: " + bad.front();
+  warning = "the overrides were broken and are kept aside as " + path + ".broken: " + bad;
   return {};
 }
 

@@ -42,6 +42,11 @@ def wait_for(condition, seconds=30, what="condition"):
     raise AssertionError(f"{what}: not within {seconds} s")
 
 
+def slurp(path, mode="r"):
+    with open(path, mode, **({} if "b" in mode else {"errors": "replace"})) as f:
+        return f.read()
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -53,8 +58,8 @@ def processes():
     out = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            stat = open(f"/proc/{pid}/stat").read()
-            argv = open(f"/proc/{pid}/cmdline", "rb").read().decode(errors="replace").split("\0")
+            stat = slurp(f"/proc/{pid}/stat")
+            argv = slurp(f"/proc/{pid}/cmdline", "rb").decode(errors="replace").split("\0")
             out[int(pid)] = (int(stat[stat.rindex(")") + 2:].split()[1]), argv)
     return out
 
@@ -63,14 +68,14 @@ def footprint(pid):
     """RssAnon + RssShmem + VmSwap in bytes; 0 when the process is gone."""
     total = 0
     with contextlib.suppress(OSError):
-        for line in open(f"/proc/{pid}/status"):
+        for line in slurp(f"/proc/{pid}/status").splitlines():
             if line.startswith(("RssAnon:", "RssShmem:", "VmSwap:")):
                 total += int(line.split()[1]) * 1024
     return total
 
 
 def cpu_seconds(pid):
-    stat = open(f"/proc/{pid}/stat").read()
+    stat = slurp(f"/proc/{pid}/stat")
     fields = stat[stat.rindex(")") + 2:].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -147,7 +152,7 @@ class Supervisor:
         return False
 
     def log(self):
-        return open(self.output, errors="replace").read()[-20000:]
+        return slurp(self.output)[-20000:]
 
     def cli(self, *args, code=0, env=None):
         done = subprocess.run([self.program, *args], env={**self.env, **(env or {})}, capture_output=True, text=True,
@@ -193,7 +198,7 @@ class Supervisor:
         return out
 
     def runner_of(self, name):
-        manifest = json.load(open(f"{self.models}/manifests/registry.ollama.ai/library/{name}/latest"))
+        manifest = json.loads(slurp(f"{self.models}/manifests/registry.ollama.ai/library/{name}/latest"))
         digest = next(l["digest"] for l in manifest["layers"] if l["mediaType"].endswith("image.model"))
         return next((pid for blob, pid in self.runners().items() if blob.endswith(digest.replace(":", "-"))), None)
 
@@ -228,7 +233,7 @@ class Supervisor:
         for pid, (_, argv) in processes().items():
             environ = ""
             with contextlib.suppress(OSError):
-                environ = open(f"/proc/{pid}/environ", "rb").read().decode(errors="replace")
+                environ = slurp(f"/proc/{pid}/environ", "rb").decode(errors="replace")
             if f"HOME={self.home}\0" in environ and pid != os.getpid():
                 out.append((pid, argv))
         return out

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from harness import A128, ALPHABET, TINY, EndToEnd, Supervisor, cpu_seconds, free_port, request, wait_for
+from harness import A128, ALPHABET, TINY, EndToEnd, Supervisor, cpu_seconds, free_port, request, slurp, wait_for
 
 
 class Process(EndToEnd):
@@ -123,7 +123,7 @@ class Process(EndToEnd):
 
     def test_the_environment_reaches_the_server_and_is_shown(self):
         s = self.serve(env={"OLLAMA_NUM_PARALLEL": "2", "OLLAMA_DEBUG": "1"}, config='[server]\nprompt_cache = "64MB"\n[server.env]\nOLLAMA_ORIGINS = "app://x"\n')
-        environ = open(f"/proc/{s.server_pid()}/environ").read().split("\0")
+        environ = slurp(f"/proc/{s.server_pid()}/environ").split("\0")
         shown = s.cli("config", "show", "--env")
         for variable in ("OLLAMA_NUM_PARALLEL=2", "OLLAMA_DEBUG=1", "LLAMA_ARG_CACHE_RAM=64", "OLLAMA_ORIGINS=app://x", f"OLLAMA_MODELS={s.models}"):
             self.assertIn(variable, environ)

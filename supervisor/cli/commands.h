@@ -1,0 +1,49 @@
+// One function per command, in a file of its own kind; each returns the exit code of API and man page:
+// 0 done, 1 failed, 2 usage, 3 no supervisor is running. Thread: main.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/control_client.h"
+
+namespace llamavisor {
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr int kNotRunning = 3;
+
+// supervisor at work (commands_live.cpp)
+int run_status(bool as_json);
+int run_ps(bool as_json);
+int run_models(bool as_json);
+int run_evict(const std::string& model);
+int run_pin(const std::string& model, bool pinned);
+int run_limit(const std::string& limit, bool as_json);
+int run_reload();
+int run_logs(bool follow, unsigned lines);
+int run_events(bool follow, bool as_json);
+
+// also without one (commands_setup.cpp)
+int run_profile_list(bool as_json);
+int run_profile_show(const std::string& name);
+int run_profile_use(const std::string& name);
+int run_plugin_list(bool as_json);
+int run_plugin_info(const std::string& name, bool as_json);
+int run_plugin_use(const std::string& role, const std::string& name);
+int run_plugin_check(const std::string& file);
+int run_config_show(bool origin, bool env, bool as_json, const std::string& config_file);
+int run_config_check(const std::string& file);
+int run_config_path();
+int run_config_set(const std::string& key, const std::string& value, const std::string& config_file);
+int run_config_reference();
+
+// checks (doctor.cpp)
+int run_doctor(bool as_json, const std::string& config_file);
+
+// Says why a call failed and gives the exit code for it.
+int fail(const ControlReply& reply);
+int print_json(const boost::json::object& value);
+
+}  // namespace llamavisor

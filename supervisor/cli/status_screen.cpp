@@ -1,0 +1,137 @@
+#include "cli/status_screen.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "base/units.h"
+
+namespace llamavisor {
+namespace {
+
+namespace json = boost::json;
+
+const json::object& object_of(const json::object& object, const char* key) {
+  static const json::object empty;
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_object() ? value->as_object() : empty;
+}
+
+const json::array& array_of(const json::object& object, const char* key) {
+  static const json::array empty;
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_array() ? value->as_array() : empty;
+}
+
+// "tiny:latest" is shown as "tiny", and a name that is too long is cut.
+std::string short_name(std::string name) {
+  if (name.ends_with(":latest")) {
+    name.resize(name.size() - 7);
+  }
+  return name.size() > 24 ? name.substr(0, 23) + "~" : name;
+}
+
+std::string activity(const json::object& model) {
+  const auto in_flight = static_cast<long>(number_of(model, "in_flight"));
+  if (in_flight > 0) {
+    return "busy (" + std::to_string(in_flight) + ")";
+  }
+  const std::string state = text_of(model, "state");
+  return state == "ready" ? "idle" : state;
+}
+
+std::string budget_line(const json::object& status, const Terminal& terminal) {
+  const double limit = number_of(status, "limit_bytes");
+  const double used = number_of(status, "used_bytes");
+  const double share = limit > 0 ? used / limit : 0;
+  const char* colour = share > 1 ? "31" : share > 0.85 ? "33" : "32";
+  const char* word = share > 1 ? "over" : share > 0.85 ? "nearly full" : "ok";
+  return terminal.paint(terminal.bar(share, 30), colour) + " " + bytes_text(status, "used_bytes") + " of " +
+         bytes_text(status, "limit_bytes") + " (" + word + ")";
+}
+
+std::string server_line(const json::object& server) {
+  std::string out = "Ollama " + text_of(server, "version") + ", " + text_of(server, "state");
+  if (server.contains("pid")) {
+    out += ", pid " + text_of(server, "pid") + ", up " + ms_text(server, "uptime_ms");
+  }
+  return out + ", restarts " + text_of(server, "restarts");
+}
+
+std::string notifiers_text(const json::object& status) {
+  std::string out;
+  for (const json::value& entry : array_of(status, "notifiers")) {
+    const json::object& notifier = entry.as_object();
+    out += (out.empty() ? "" : ", ") + text_of(notifier, "id") + " (" + text_of(notifier, "state") + ")";
+  }
+  return out.empty() ? "none" : out;
+}
+
+}  // namespace
+
+std::string text_of(const json::object& object, const char* key) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || value->is_null()) {
+    return "-";
+  }
+  return value->is_string() ? std::string(value->as_string()) : json::serialize(*value);
+}
+
+double number_of(const json::object& object, const char* key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_number() ? value->to_number<double>() : 0;
+}
+
+std::string bytes_text(const json::object& object, const char* key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_number()
+             ? format_bytes(static_cast<std::uint64_t>(number_of(object, key)))
+             : "-";
+}
+
+std::string ms_text(const json::object& object, const char* key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_number()
+             ? format_duration(std::chrono::milliseconds(static_cast<std::int64_t>(number_of(object, key))))
+             : "-";
+}
+
+std::string models_table(const json::object& ps) {
+  std::vector<std::vector<std::string>> rows{
+      {"MODEL", "STATE", "MEMORY", "FORECAST", "NUM_CTX", "LAST USED", "PINNED"}};
+  for (const json::value& entry : array_of(ps, "models")) {
+    const json::object& model = entry.as_object();
+    const bool busy = number_of(model, "in_flight") > 0;
+    rows.push_back({short_name(text_of(model, "name")), activity(model), bytes_text(model, "footprint_bytes"),
+                    bytes_text(model, "forecast_bytes"), text_of(model, "num_ctx"),
+                    busy ? "now" : ms_text(model, "idle_ms"),
+                    model.contains("pinned") && model.at("pinned").as_bool() ? "yes" : ""});
+  }
+  return rows.size() == 1 ? "No model is loaded.\n" : table(rows);
+}
+
+std::string status_screen(const json::object& status, const Terminal& terminal) {
+  const json::object& memory = object_of(status, "memory");
+  std::string out = table({{"llamavisor " + text_of(status, "version"), "pid " + text_of(status, "pid"),
+                            "up " + ms_text(status, "uptime_ms")}});
+  out +=
+      table({{"Server", server_line(object_of(status, "server"))},
+             {"Address", text_of(status, "listen") + "   profile " + text_of(status, "profile") +
+                             "   num_ctx " + text_of(status, "default_num_ctx")},
+             {"Budget", budget_line(status, terminal)},
+             {"Machine", bytes_text(memory, "available_bytes") + " of " + bytes_text(memory, "total_bytes") +
+                             " available, models really hold " + bytes_text(status, "footprint_bytes")},
+             {"Policy", text_of(status, "eviction_policy") + ", context " +
+                            text_of(status, "context_policy") + ", notify " + notifiers_text(status)},
+             {"Requests", text_of(status, "connections") + " connections, " + text_of(status, "waiting") +
+                              " waiting for memory"}});
+  out += "\n" + models_table(status);
+  if (const json::value* last = status.if_contains("last_eviction")) {
+    out += "\nLast eviction\n" + wrapped(text_of(last->as_object(), "sentence"), 78, "  ");
+  }
+  for (const json::value& warning : array_of(status, "warnings")) {
+    out += wrapped("Warning: " + std::string(warning.as_string()), 78, "");
+  }
+  return out;
+}
+
+}  // namespace llamavisor

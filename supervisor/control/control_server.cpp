@@ -1,0 +1,290 @@
+#include "control/control_server.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/status.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <filesystem>
+#include <set>
+
+#include "base/log.h"
+#include "control/resources.h"
+
+namespace llamavisor {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+namespace json = boost::json;
+using boost::system::error_code;
+using Socket = asio::local::stream_protocol::socket;
+
+constexpr std::size_t kMaxBodyBytes = 64 * 1024;
+constexpr std::size_t kMaxConnections = 64;
+constexpr std::size_t kMaxQueuedBytes = 1U << 20U;  // of a follower that reads too slowly
+constexpr auto kRequestTime = std::chrono::seconds(10);
+
+std::string head(unsigned status, const std::string& type, std::optional<std::size_t> length) {
+  const auto reason = http::obsolete_reason(http::int_to_status(status));
+  return "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason.data(), reason.size()) +
+         "\r\nContent-Type: " + type + "\r\nConnection: close\r\n" +
+         (length ? "Content-Length: " + std::to_string(*length) + "\r\n\r\n" : "\r\n");
+}
+
+std::optional<ucred> peer_of(int fd) {
+  ucred out{};
+  socklen_t size = sizeof out;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &out, &size) == 0 ? std::optional(out) : std::nullopt;
+}
+
+// One request, then the end of the connection; a followed stream ends with the client.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(Socket socket, SupervisorPort& supervisor)
+      : socket_(std::move(socket)), timer_(socket_.get_executor()), supervisor_(supervisor) {
+    parser_.body_limit(kMaxBodyBytes);
+  }
+
+  void start() {
+    timer_.expires_after(kRequestTime);
+    timer_.async_wait([weak = weak_from_this()](const error_code& ec) {
+      if (const auto self = weak.lock(); self && !ec) {
+        self->close();
+      }
+    });
+    http::async_read(socket_, buffer_, parser_,
+                     [self = shared_from_this()](const error_code& ec, std::size_t) {
+                       self->timer_.cancel();
+                       if (!ec) {
+                         self->handle();
+                       } else if (ec == http::error::body_limit) {
+                         self->send_error({413, Error("the body is larger than 64 KiB")});
+                       }
+                     });
+  }
+  void close() {
+    error_code ec;
+    stream_.reset();
+    socket_.close(ec);
+    closed_ = true;
+  }
+  [[nodiscard]] bool closed() const { return closed_; }
+
+ private:
+  void handle() {
+    const auto& message = parser_.get();
+    ControlRequest request;
+    request.method = std::string(message.method_string());
+    const std::string target(message.target());
+    request.path = target.substr(0, target.find('?'));
+    request.query = target.find('?') == std::string::npos ? "" : target.substr(target.find('?') + 1);
+    if (!message.body().empty()) {
+      error_code ec;
+      json::value body = json::parse(message.body(), ec);
+      if (ec || !body.is_object()) {
+        send_error({400, Error("the body is not a JSON object")});
+        return;
+      }
+      request.body = std::move(body.as_object());
+    }
+    const auto self = shared_from_this();
+    handle_control(supervisor_, request,
+                   {[self](const ControlAnswer& answer) { self->send_json(answer); },
+                    [self](TextReply reply) { self->send_text(std::move(reply)); }});
+  }
+
+  void send_json(const ControlAnswer& answer) {
+    if (!answer) {
+      send_error(answer.error());
+      return;
+    }
+    const std::string body = json::serialize(*answer) + "\n";
+    send(head(200, "application/json", body.size()) + body, true);
+  }
+  void send_error(const ControlError& error) {
+    const std::string body =
+        json::serialize(json::object{{"error", error.error.message}, {"hint", error.error.hint}}) + "\n";
+    send(head(error.http_status, "application/json", body.size()) + body, true);
+  }
+  void send_text(TextReply reply) {
+    const bool follow = static_cast<bool>(reply.follow);
+    send(head(200, reply.content_type, follow ? std::nullopt : std::optional(reply.text.size())) + reply.text,
+         !follow);
+    if (!follow) {
+      return;
+    }
+    watch();
+    stream_ = reply.follow([weak = weak_from_this()](const std::string& piece) {
+      if (const auto self = weak.lock()) {
+        self->send(piece, false);
+      }
+    });
+  }
+
+  // The client sends nothing more: whatever becomes readable is its end.
+  void watch() {
+    socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code&) { self->close(); });
+  }
+
+  void send(const std::string& text, bool last) {
+    if (closed_) {
+      return;
+    }
+    if (waiting_.size() > kMaxQueuedBytes) {
+      waiting_ += "llamavisor: you read too slowly; the stream ends here\n";
+      last_ = true;
+      stream_.reset();
+    } else {
+      waiting_ += text;
+      last_ = last_ || last;
+    }
+    if (!writing_) {
+      write();
+    }
+  }
+  void write() {
+    if (waiting_.empty()) {
+      if (last_) {
+        close();
+      }
+      return;
+    }
+    writing_ = true;
+    sending_.swap(waiting_);
+    waiting_.clear();
+    asio::async_write(socket_, asio::buffer(sending_),
+                      [self = shared_from_this()](const error_code& ec, std::size_t) {
+                        self->writing_ = false;
+                        if (ec) {
+                          self->close();
+                        } else {
+                          self->write();
+                        }
+                      });
+  }
+
+  Socket socket_;
+  asio::steady_timer timer_;
+  SupervisorPort& supervisor_;
+  boost::beast::flat_buffer buffer_;
+  http::request_parser<http::string_body> parser_;
+  std::unique_ptr<ControlStream> stream_;
+  std::string waiting_;
+  std::string sending_;
+  bool writing_ = false;
+  bool last_ = false;
+  bool closed_ = false;
+};
+
+class SocketServer final : public ControlServer {
+ public:
+  SocketServer(asio::io_context& io, std::string path, SupervisorPort& supervisor)
+      : path_(std::move(path)), acceptor_(io), supervisor_(supervisor) {}
+  ~SocketServer() override {
+    error_code ec;
+    acceptor_.close(ec);
+    for (const auto& connection : connections_) {
+      connection->close();
+    }
+    if (listening_) {
+      unlink(path_.c_str());
+    }
+  }
+
+  Result<void> listen() {
+    error_code ec;
+    const mode_t before = umask(0177);
+    acceptor_.open(asio::local::stream_protocol(), ec);
+    if (!ec) {
+      acceptor_.bind(path_, ec);
+    }
+    umask(before);
+    if (!ec) {
+      acceptor_.listen(16, ec);
+    }
+    if (ec) {
+      return Error("cannot listen on " + path_ + ": " + ec.message());
+    }
+    listening_ = true;
+    accept();
+    return {};
+  }
+
+ private:
+  void accept() {
+    acceptor_.async_accept([this](const error_code& ec, Socket socket) {
+      if (ec) {
+        return;
+      }
+      std::erase_if(connections_, [](const auto& connection) { return connection->closed(); });
+      const auto peer = peer_of(socket.native_handle());
+      const bool allowed = peer && (peer->uid == 0 || peer->uid == geteuid());
+      if (!allowed) {
+        log_warn("control: a connection of another user was refused");
+      } else if (connections_.size() < kMaxConnections) {
+        connections_.insert(std::make_shared<Connection>(std::move(socket), supervisor_))
+            .first->get()
+            ->start();
+      }
+      accept();
+    });
+  }
+
+  std::string path_;
+  asio::local::stream_protocol::acceptor acceptor_;
+  SupervisorPort& supervisor_;
+  std::set<std::shared_ptr<Connection>> connections_;
+  bool listening_ = false;
+};
+
+// Absent: nobody listens there.
+std::optional<int> listener_pid(asio::io_context& io, const std::string& path) {
+  Socket probe(io);
+  error_code ec;
+  probe.connect(path, ec);
+  if (ec) {
+    return std::nullopt;
+  }
+  const auto peer = peer_of(probe.native_handle());
+  return peer ? peer->pid : 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ControlServer>> start_control_server(asio::io_context& io, const std::string& path,
+                                                            SupervisorPort& supervisor) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(path).parent_path();
+  std::error_code ec;
+  fs::create_directories(folder, ec);
+  struct stat info {};
+  if (stat(folder.c_str(), &info) != 0 || (info.st_uid != geteuid() && info.st_uid != 0)) {
+    return Error(folder.string() + ": not a folder of this user", "set XDG_RUNTIME_DIR to one");
+  }
+  if (info.st_uid == geteuid()) {
+    fs::permissions(folder, fs::perms::owner_all, ec);
+  }
+  if (const auto pid = listener_pid(io, path)) {
+    return Error("llamavisor runs already (pid " + std::to_string(*pid) + ")",
+                 "stop it first, or give this one another XDG_RUNTIME_DIR");
+  }
+  unlink(path.c_str());
+  auto server = std::make_unique<SocketServer>(io, path, supervisor);
+  if (auto listening = server->listen(); !listening) {
+    return listening.error();
+  }
+  return std::unique_ptr<ControlServer>(std::move(server));
+}
+
+}  // namespace llamavisor

@@ -1,0 +1,5 @@
+execute_process(COMMAND ${PROGRAM} config reference OUTPUT_VARIABLE now COMMAND_ERROR_IS_FATAL ANY)
+file(READ ${FILE} kept)
+if(NOT now STREQUAL kept)
+  message(FATAL_ERROR "configs/reference.toml is stale: llamavisor config reference > configs/reference.toml")
+endif()
