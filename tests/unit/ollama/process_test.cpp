@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "ollama/client.h"
 #include "ollama/find_binary.h"
@@ -443,4 +445,27 @@ TEST_CASE("a program that is not found is an error with the places") {
   REQUIRE(found.has_error());
   CHECK_THAT(found.error().message, ContainsSubstring(dir.file("bin/ollama")));
   CHECK_THAT(found.error().hint, ContainsSubstring("--ollama PATH"));
+}
+
+TEST_CASE("a process whose first thread has ended is alive while another one runs") {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::setpgid(0, 0);
+    pthread_t thread{};
+    ::pthread_create(
+        &thread, nullptr, [](void*) -> void* { return ::pause(), nullptr; }, nullptr);
+    ::syscall(SYS_exit, 0);  // this thread alone
+  }
+  const auto state = [&] {
+    std::string stat;
+    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), stat);
+    return stat.empty() ? '?' : stat[stat.rfind(')') + 2];
+  };
+  while (state() != 'Z') {
+    std::this_thread::yield();
+  }
+  CHECK(group_is_alive(pid));
+  signal_group(pid, SIGKILL);
+  REQUIRE(::waitpid(pid, nullptr, 0) == pid);
+  CHECK_FALSE(group_is_alive(pid));
 }
