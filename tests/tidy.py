@@ -26,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/dev"
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "llamavisor/tidy"
 TIDY = "clang-tidy-14"
+GCC_ONLY = {"-fno-gnu-unique"}
 BATCH = 6
 STAMP_DAYS = 30
 
@@ -68,12 +69,12 @@ def verdict_key(source, headers, common):
 
 
 def plain_arguments(entry):
-    """The compiler's arguments without the file and the names of what it writes."""
+    """The compiler's arguments without the file, the names of what it writes and what clang does not know."""
     arguments, skip = [], False
     for argument in shlex.split(entry["command"]):
         if skip or argument in ("-o", "-MF", "-MT", "-MQ"):
             skip = not skip
-        elif argument not in ("-c", entry["file"]):
+        elif argument not in ("-c", entry["file"]) and argument not in GCC_ONLY:
             arguments.append(argument)
     return tuple(arguments)
 
@@ -88,8 +89,11 @@ def batches_of(sources, commands):
             yield suffix, arguments, members[start : start + BATCH]
 
 
-def tidy(database, path, checks):
-    result = subprocess.run([TIDY, "--quiet", "-p", database, f"--checks={checks}", path], cwd=ROOT,
+def tidy(folder, arguments, path, checks):
+    """Whether clang-tidy finds the file clean, and what it says; the folder is for the file's compile command."""
+    (folder / "compile_commands.json").write_text(json.dumps(
+        [{"directory": str(BUILD), "file": str(path), "arguments": [*arguments, "-c", str(path)]}]))
+    result = subprocess.run([TIDY, "--quiet", "-p", folder, f"--checks={checks}", path], cwd=ROOT,
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     noise = "warnings generated", "warning generated", "warnings treated as errors", "Error while processing"
     lines = [line for line in result.stdout.splitlines() if not any(word in line for word in noise)]
@@ -101,42 +105,43 @@ class Run:
         self.deep = deep
         self.checks = "" if deep else "-clang-analyzer-*"
         self.commands = commands_by_source()
-        self.headers = headers_by_source()
+        headers = headers_by_source()
         version = subprocess.run([TIDY, "--version"], check=True, capture_output=True).stdout
         self.common = b"\0".join([version, (ROOT / ".clang-tidy").read_bytes(), self.checks.encode()])
 
-    def stamp(self, source):
-        return CACHE / verdict_key(source, self.headers.get(source, ()), self.common)
+        # Taken now, so that a file that changes under way is checked again. A source that was not built yet has no
+        # stamp: its headers are not known, so nothing could vouch for it later.
+        self.stamps = {source: CACHE / verdict_key(source, headers[source], self.common)
+                       for source in self.commands if source in headers}
+
+    def remember_clean(self, source):
+        if source in self.stamps:
+            self.stamps[source].touch()
 
     def changed(self):
-        todo = []
-        for source in sorted(self.commands):
-            stamp = self.stamp(source)
+        for source, stamp in self.stamps.items():
             if stamp.exists():
                 stamp.touch()
-            else:
-                todo.append(source)
-        return todo
+        return [source for source in sorted(self.commands)
+                if source not in self.stamps or not self.stamps[source].exists()]
 
-    def check_one(self, source):
-        clean, text = tidy(BUILD, source, self.checks)
+    def check_one(self, folder, arguments, source):
+        clean, text = tidy(folder, arguments, ROOT / source, self.checks)
         if clean:
-            self.stamp(source).touch()
+            self.remember_clean(source)
         return clean, text
 
     def check_batch(self, number, suffix, arguments, members):
+        folder = BUILD / "tidy" / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
         if not self.deep and len(members) > 1:
-            folder = BUILD / "tidy" / str(number)
-            folder.mkdir(parents=True, exist_ok=True)
             unit = folder / f"batch{suffix}"
             unit.write_text("".join(f'#include "{ROOT / source}"\n' for source in members))
-            (folder / "compile_commands.json").write_text(json.dumps(
-                [{"directory": str(BUILD), "file": str(unit), "arguments": [*arguments, "-c", str(unit)]}]))
-            if tidy(folder, unit, self.checks + ",-bugprone-suspicious-include")[0]:
+            if tidy(folder, arguments, unit, self.checks + ",-bugprone-suspicious-include")[0]:
                 for source in members:
-                    self.stamp(source).touch()
+                    self.remember_clean(source)
                 return []
-        results = [self.check_one(source) for source in members]
+        results = [self.check_one(folder, arguments, source) for source in members]
         return [text for clean, text in results if not clean]
 
 
