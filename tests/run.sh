@@ -109,6 +109,14 @@ if [ "$newest" = yes ]; then
   stage "Ollama 0.32.15" get_server LLV_OLLAMA_N 0.32.15 || give_up
 fi
 
+get_clients() {
+  local paths
+  mapfile -t paths < <(tests/clients.sh)
+  [ "${#paths[@]}" = 2 ] || return 1
+  export LLV_CLIENTS_PYTHON=${paths[0]} LLV_CLIENTS_NODE=${paths[1]}
+}
+stage "real clients" get_clients || give_up
+
 stage "layers" tests/check_layers.sh || true
 stage "shellcheck" check_scripts || true
 if have clang-format-14; then stage "clang-format" check_format || true

@@ -244,10 +244,11 @@ bool Session::step_head() {
     enter(State::linger);
     return true;
   }
-  if (const std::size_t length = head_length(unread())) {
+  const std::size_t length = head_length(unread());
+  if (length > 0 && length <= kMaxHeadBytes) {
     return take_head(length);
   }
-  if (unread().size() > kMaxHeadBytes) {
+  if (length > 0 || unread().size() > kMaxHeadBytes) {
     close_after_ = true;
     return reply(431, "the request head is larger than 64 KiB");
   }

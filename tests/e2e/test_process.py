@@ -13,19 +13,19 @@ from harness import A128, ALPHABET, TINY, EndToEnd, Supervisor, cpu_seconds, fre
 
 class Process(EndToEnd):
     def test_sigterm_lets_requests_end_and_leaves_no_process(self):
-        s = self.serve(models=[("a", TINY), ("b", TINY + ["--seed", "2"])])
+        s = self.serve(models=[("a", A128), ("b", TINY + ["--seed", "2"])])
         s.generate("a")
         s.generate("b")
         self.assertEqual(len(s.runners()), 2)
         answers = []
-        busy = threading.Thread(target=lambda: answers.append(s.generate("a", num_predict=300)))
+        busy = threading.Thread(target=lambda: answers.append(s.generate("a", num_predict=1500)))
         busy.start()
         wait_for(lambda: s.resident().get("a", {}).get("in_flight"), 20, "a busy")
         tree = s.tree()
         self.assertEqual(s.stop(), 0)
         busy.join()
         self.assertEqual(answers[0].status, 200)
-        self.assertEqual(len(answers[0].json()["response"]), 300)
+        self.assertEqual(len(answers[0].json()["response"]), 1500)
         self.assertEqual([p for p in tree if os.path.exists(f"/proc/{p}")], [])
 
     def test_a_second_sigterm_shortens_the_drain(self):
@@ -114,7 +114,7 @@ class Process(EndToEnd):
         self.assertIn(str(s.process.pid), second.stderr)
 
     def test_a_program_that_is_no_ollama_is_told_apart(self):
-        for program, words in (("/bin/true", "true"), ("/nonexistent/ollama", "/nonexistent/ollama"), ("/etc/passwd", "/etc/passwd")):
+        for program, words in (("/bin/true", "is this program Ollama"), ("/nonexistent/ollama", "/nonexistent/ollama"), ("/etc/passwd", "/etc/passwd")):
             s = Supervisor(ollama=program)
             self.addCleanup(s.clean)
             s.start(wait=False)
@@ -122,10 +122,10 @@ class Process(EndToEnd):
             self.assertIn(words, s.log())
 
     def test_the_environment_reaches_the_server_and_is_shown(self):
-        s = self.serve(env={"OLLAMA_NUM_PARALLEL": "2", "OLLAMA_DEBUG": "1"}, config='[server]\nprompt_cache = "64MB"\n[server.env]\nOLLAMA_ORIGINS = "app://x"\n')
+        s = self.serve(env={"OLLAMA_NUM_PARALLEL": "2", "OLLAMA_DEBUG": "1"}, config='[server]\nprompt_cache = "64MB"\n[server.env]\nOLLAMA_ORIGINS = "http://x.example"\n')
         environ = slurp(f"/proc/{s.server_pid()}/environ").split("\0")
         shown = s.cli("config", "show", "--env")
-        for variable in ("OLLAMA_NUM_PARALLEL=2", "OLLAMA_DEBUG=1", "LLAMA_ARG_CACHE_RAM=64", "OLLAMA_ORIGINS=app://x", f"OLLAMA_MODELS={s.models}"):
+        for variable in ("OLLAMA_NUM_PARALLEL=2", "OLLAMA_DEBUG=1", "LLAMA_ARG_CACHE_RAM=64", "OLLAMA_ORIGINS=http://x.example", f"OLLAMA_MODELS={s.models}"):
             self.assertIn(variable, environ)
             self.assertIn(variable.split("=")[0], shown)
         self.assertEqual(os.readlink(f"/proc/{s.server_pid()}/cwd"), "/")
