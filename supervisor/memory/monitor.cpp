@@ -5,16 +5,17 @@
 namespace llamavisor {
 namespace {
 
-RunnerSample runner_sample(const ProcReader& proc, const ProcessInfo& process, std::string blob_digest) {
-  const ProcessMemory memory = proc.memory_of(process.pid);
+// Absent: the process ended meanwhile; its pid may be another's by now, and so may be what was read.
+std::optional<RunnerSample> runner_sample(const ProcReader& proc, RunnerProcess runner) {
+  const ProcessMemory memory = proc.memory_of(runner.pid);
   RunnerSample out;
-  out.pid = process.pid;
-  out.start_ticks = process.start_ticks;
-  out.blob_digest = std::move(blob_digest);
+  out.pid = runner.pid;
+  out.start_ticks = runner.start_ticks;
+  out.blob_digest = std::move(runner.blob_digest);
   out.footprint_bytes = memory.footprint_bytes();
   out.file_bytes = memory.file_bytes;
-  out.pss_bytes = proc.pss_of(process.pid);
-  return out;
+  out.pss_bytes = proc.pss_of(runner.pid);
+  return proc.start_ticks(out.pid) == out.start_ticks ? std::optional(std::move(out)) : std::nullopt;
 }
 
 }  // namespace
@@ -33,9 +34,9 @@ MemorySample take_sample(const ProcReader& proc, const Clock& clock, std::option
     return out;
   }
   out.server_rss_bytes = proc.memory_of(*server_pid).rss_bytes();
-  for (const ProcessInfo& process : proc.descendants(*server_pid)) {
-    if (auto blob = runner_blob(process.argv)) {
-      out.runners.push_back(runner_sample(proc, process, std::move(*blob)));
+  for (RunnerProcess& runner : runners_among(proc.descendants(*server_pid))) {
+    if (auto sample = runner_sample(proc, std::move(runner))) {
+      out.runners.push_back(std::move(*sample));
     }
   }
   return out;

@@ -4,18 +4,19 @@
 
 #include <cerrno>
 #include <cstring>
-#include <string_view>
 
 namespace llamavisor {
 
-Result<PsiTrigger> PsiTrigger::open() {
-  constexpr std::string_view trigger("some 150000 2000000\0", 20);
-  UniqueFd fd(::open("/proc/pressure/memory", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+Result<PsiTrigger> PsiTrigger::open(const std::string& pressure_file) {
+  constexpr char trigger[] = "some 150000 2000000";  // microseconds; the kernel wants the NUL as well
+  UniqueFd fd(::open(pressure_file.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!fd) {
-    return Error(std::string("/proc/pressure/memory: ") + std::strerror(errno));
+    return Error(pressure_file + ": " + std::strerror(errno),
+                 "memory pressure is then seen at each sample only");
   }
-  if (write(fd.get(), trigger.data(), trigger.size()) < 0) {
-    return Error(std::string("no memory pressure trigger: ") + std::strerror(errno));
+  if (::write(fd.get(), trigger, sizeof trigger) < 0) {
+    return Error(pressure_file + ": the kernel refuses a trigger: " + std::strerror(errno),
+                 "memory pressure is then seen at each sample only");
   }
   return PsiTrigger(std::move(fd));
 }
