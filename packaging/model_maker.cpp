@@ -128,7 +128,8 @@ fs::path manifest_path(const std::string& name) {
 
 Result<void> check(const MadeModel& m) {
   if (manifest_path(m.name).empty()) {
-    return Error("\"" + m.name + "\" is no name for a model", "it looks like model, model:tag or me/model:tag");
+    return Error("\"" + m.name + "\" is no name for a model",
+                 "it looks like model, model:tag or me/model:tag");
   }
   if (m.layers == 0 || m.feed_forward == 0 || m.heads == 0 || m.kv_heads == 0 || m.context == 0) {
     return Error("layers, feed-forward length, heads and context must be at least 1");
@@ -158,8 +159,7 @@ Result<void> plant_manifest(const MadeModel& m, const fs::path& blobs, const Blo
   if (!layers) {
     return layers.error();
   }
-  const fs::path path =
-      fs::path(m.models_dir) / "manifests/registry.ollama.ai" / manifest_path(m.name);
+  const fs::path path = fs::path(m.models_dir) / "manifests/registry.ollama.ai" / manifest_path(m.name);
   std::error_code ec;
   fs::create_directories(path.parent_path(), ec);
   const std::string text =

@@ -88,7 +88,8 @@ void add_layer(const std::string& models_dir, const json::object& layer, Install
   }
 }
 
-// --- the tree: four levels of folders, the last of files -----------------------------------------------------
+// --- the tree: four levels of folders, the last of files
+// -----------------------------------------------------
 
 using Parts = std::array<std::string, 4>;  // host, namespace, model, tag
 

@@ -50,7 +50,8 @@ class ModelStore {
 
   static std::optional<Stamp> stamp_of(const std::string& path);
   template <class Value, class Read>
-  Value keep(std::map<std::string, Kept<Value>>& kept, const std::string& path, const Stamp& stamp, Read read);
+  Value keep(std::map<std::string, Kept<Value>>& kept, const std::string& path, const Stamp& stamp,
+             Read read);
   Manifest load(const ManifestFile& file);
   void forget_all_but(const std::vector<ManifestFile>& files, const std::vector<InstalledModel>& models);
 
