@@ -28,6 +28,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 jobs=$(build_jobs)
+# Objects are shared between checkouts: paths below this one are cached as relative ones.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 # --- stages: each says how long it took; a failed one is remembered and the next one runs ---------------------
 failed=() not_run=() began=$SECONDS
@@ -88,6 +90,11 @@ run_tests() {  # PRESET [CTEST-OPTION…]
   in_reach "$preset" ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-label-summary "$@"
 }
 
+# CMake reads them when it configures: one e2e test for each file and era.
+export LLV_ERAS="B C"
+[ "$quick" = no ] || LLV_ERAS="C"
+[ "$newest" = no ] || LLV_ERAS+=" N"
+
 stage "packages" packaging/install-deps.sh --build --test || give_up
 if [ "$list" = yes ]; then
   build dev >&2
@@ -95,8 +102,6 @@ if [ "$list" = yes ]; then
   exit 0
 fi
 
-export LLV_ERAS="B C"
-[ "$quick" = no ] || LLV_ERAS="C"
 get_server() {  # VARIABLE VERSION
   local path
   path=$(packaging/get-ollama.sh --version "$2" | tail -n 1) && [ -x "$path" ] || return 1
@@ -105,7 +110,6 @@ get_server() {  # VARIABLE VERSION
 stage "Ollama 0.32.5" get_server LLV_OLLAMA_C 0.32.5 || give_up
 [ "$quick" = yes ] || stage "Ollama 0.24.0" get_server LLV_OLLAMA_B 0.24.0 || give_up
 if [ "$newest" = yes ]; then
-  LLV_ERAS+=" N"
   stage "Ollama 0.32.15" get_server LLV_OLLAMA_N 0.32.15 || give_up
 fi
 
