@@ -251,6 +251,7 @@ void AdmissionDesk::loaded(const Residency& residency) {
 
 void AdmissionDesk::seen(const Observation& seen, SteadyTime looked_at) {
   sample_ = seen.sample;
+  forget_names();  // manifests may have been changed by others than our clients
   for (const std::string& name : reconcile(p_.ledger, seen, looked_at).vanished) {
     p_.events.add({.kind = EventKind::unloaded,
                    .summary = "Unloaded " + name,

@@ -48,7 +48,9 @@ void Supervisor::wire_up() {
   ledger_.on_change([this] {
     executor_.poll();
     desk_.pump();
-    relief_.check(desk_.snapshot());
+    if (ledger_.used_bytes() > desk_.limit_bytes()) {  // a busy model that was spared may be idle now
+      relief_.check(desk_.snapshot());
+    }
   });
   ledger_.on_doubt([this] { sampler_.look_soon(); });
   ledger_.on_ready([this](const Residency& residency) {

@@ -217,11 +217,11 @@ class Supervisor:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(60)
+                self.process.wait(200)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-                raise AssertionError("llamavisor did not stop within 60 s:\n" + self.log())
+                raise AssertionError("llamavisor did not stop within 200 s:\n" + self.log())
         return self.process.returncode if self.process else None
 
     def clean(self):

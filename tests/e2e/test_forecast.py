@@ -21,6 +21,18 @@ class Forecast(EndToEnd):
                     self.assertLess(abs(error), 0.10)
             s.cli("evict", name)
 
+    def test_within_ten_percent_with_slots_a_quantized_cache_and_embeddings(self):
+        s = self.serve(config='[memory]\nlimit = "4GB"\n[policy]\nnotify = []\n[server]\nnum_parallel = 3\nkv_cache_type = "q8_0"\n'
+                       'flash_attention = true\n', models=[("a128", A128), ("emb", A128 + ["--pooling", "1"])])
+        self.assertEqual(s.generate("a128", num_predict=1, options={"num_ctx": 5000}).status, 200)
+        reply = s.post("/api/embed", {"model": "emb", "input": "a", "options": {"num_ctx": 4096}})
+        self.assertEqual(reply.status, 200, reply.body)
+        for name in ("a128", "emb"):
+            measured = footprint(s.runner_of(name))
+            forecast = s.resident()[name]["forecast_bytes"]
+            with self.subTest(f"{name}: {forecast / MIB:.1f} MiB foretold, {measured / MIB:.1f} MiB measured"):
+                self.assertLess(abs(forecast / measured - 1), 0.10)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

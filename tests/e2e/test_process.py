@@ -13,19 +13,19 @@ from harness import A128, ALPHABET, TINY, EndToEnd, Supervisor, cpu_seconds, fre
 
 class Process(EndToEnd):
     def test_sigterm_lets_requests_end_and_leaves_no_process(self):
-        s = self.serve(models=[("a", A128), ("b", TINY + ["--seed", "2"])])
+        s = self.serve(config='[server]\ndrain_timeout = "3m"\n', models=[("a", A128), ("b", TINY + ["--seed", "2"])])
         s.generate("a")
         s.generate("b")
         self.assertEqual(len(s.runners()), 2)
         answers = []
-        busy = threading.Thread(target=lambda: answers.append(s.generate("a", num_predict=1500)))
+        busy = threading.Thread(target=lambda: answers.append(s.generate("a", num_predict=600)))
         busy.start()
         wait_for(lambda: s.resident().get("a", {}).get("in_flight"), 20, "a busy")
         tree = s.tree()
         self.assertEqual(s.stop(), 0)
         busy.join()
         self.assertEqual(answers[0].status, 200)
-        self.assertEqual(len(answers[0].json()["response"]), 1500)
+        self.assertEqual(len(answers[0].json()["response"]), 600)
         self.assertEqual([p for p in tree if os.path.exists(f"/proc/{p}")], [])
 
     def test_a_second_sigterm_shortens_the_drain(self):

@@ -32,18 +32,20 @@ int on_information(sd_bus_message* message, void*, sd_bus_error*) {
   return sd_bus_reply_method_return(message, "ssss", "test", "llamavisor", "1", "1.2");
 }
 
-const sd_bus_vtable kTable[] = {SD_BUS_VTABLE_START(0),
-                                SD_BUS_METHOD("Notify", "susssasa{sv}i", "u", on_notify, SD_BUS_VTABLE_UNPRIVILEGED),
-                                SD_BUS_METHOD("GetCapabilities", "", "as", on_capabilities, SD_BUS_VTABLE_UNPRIVILEGED),
-                                SD_BUS_METHOD("GetServerInformation", "", "ssss", on_information, SD_BUS_VTABLE_UNPRIVILEGED),
-                                SD_BUS_VTABLE_END};
+const sd_bus_vtable kTable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD("Notify", "susssasa{sv}i", "u", on_notify, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("GetCapabilities", "", "as", on_capabilities, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("GetServerInformation", "", "ssss", on_information, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_VTABLE_END};
 
 }  // namespace
 
 int main() {
   sd_bus* bus = nullptr;
   if (sd_bus_open_user(&bus) < 0 ||
-      sd_bus_add_object_vtable(bus, nullptr, "/org/freedesktop/Notifications", "org.freedesktop.Notifications", kTable, nullptr) < 0 ||
+      sd_bus_add_object_vtable(bus, nullptr, "/org/freedesktop/Notifications",
+                               "org.freedesktop.Notifications", kTable, nullptr) < 0 ||
       sd_bus_request_name(bus, "org.freedesktop.Notifications", 0) < 0) {
     std::fputs("no session bus\n", stderr);
     return 1;
