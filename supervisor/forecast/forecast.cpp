@@ -9,7 +9,7 @@
 namespace llamavisor {
 namespace {
 
-// Anonymous memory of a runner besides weights and KV cache (tests/e2e/forecast_test.cpp measures it anew):
+// Anonymous memory of a runner besides weights and KV cache (tests/e2e/test_forecast.py measures it anew):
 // the heap of llama-server, or the heap and the Go runtime of `ollama runner`. Measured on 0.32.5: 4.2 to 4.8
 // MiB, on 0.24.0: 8.3 to 9.2 MiB, each with 2 to 16 layers, plus 50 bytes for each cell of the cache, where
 // llama.cpp notes its position, shift and sequences (struct llama_kv_cells).

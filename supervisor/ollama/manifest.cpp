@@ -88,9 +88,7 @@ void add_layer(const std::string& models_dir, const json::object& layer, Install
   }
 }
 
-// --- the tree: four levels of folders, the last of files
-// -----------------------------------------------------
-
+// The tree: three levels of folders, then files.
 using Parts = std::array<std::string, 4>;  // host, namespace, model, tag
 
 std::vector<std::string> entries_of(const fs::path& folder) {
