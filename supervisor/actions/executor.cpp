@@ -13,7 +13,7 @@ std::string summary_of(const UnloadOrder& order) {
 
 Executor::Executor(boost::asio::io_context& io, const Clock& clock, Ledger& ledger, ServerTasks& tasks,
                    EventLog& events)
-    : io_(io), clock_(clock), ledger_(ledger), tasks_(tasks), events_(events), drain_timer_(io) {}
+    : clock_(clock), ledger_(ledger), tasks_(tasks), events_(events), drain_timer_(io) {}
 
 void Executor::submit(UnloadOrder order) {
   queue_.push_back(std::move(order));

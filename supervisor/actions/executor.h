@@ -49,7 +49,6 @@ class Executor {
   void finish(Result<UnloadOutcome> outcome);
   void tell(const UnloadOrder& order, const UnloadOutcome& outcome, SteadyTime last_used);
 
-  boost::asio::io_context& io_;
   const Clock& clock_;
   Ledger& ledger_;
   ServerTasks& tasks_;

@@ -7,7 +7,7 @@
 namespace llamavisor {
 
 void AdmissionDesk::start(const Ask& ask, const Name& name) {
-  negotiation_.emplace();
+  negotiation_ = Negotiation{};
   negotiation_->model = *name.model;
   negotiation_->model.name = ask.model;
   negotiation_->native = ask.native;

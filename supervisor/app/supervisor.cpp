@@ -198,7 +198,7 @@ void Supervisor::stop_server() {
   }
 }
 
-void Supervisor::unload_all(std::function<void()> done) {
+void Supervisor::unload_all(const std::function<void()>& done) {
   const auto left = std::make_shared<std::size_t>(ledger_.all().size());
   if (*left == 0) {
     done();

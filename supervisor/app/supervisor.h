@@ -73,7 +73,7 @@ class Supervisor final : public SupervisorPort {
   void stop_server();
   void server_changed(ServerState state);
   [[nodiscard]] std::optional<std::uint16_t> server_port() const;
-  void unload_all(std::function<void()> done);
+  void unload_all(const std::function<void()>& done);
 
   // settings (supervisor_config.cpp)
   void apply(const LoadedConfig& config);

@@ -106,7 +106,7 @@ Setter set_list(Access access) {
 }
 
 template <class Access>
-Setter set_one_of(Access access, std::vector<std::string> choices) {
+Setter set_one_of(Access access, const std::vector<std::string>& choices) {
   return [access, choices](Settings& s, const ConfigValue& v) -> Result<void> {
     const auto* text = std::get_if<std::string>(&v);
     std::string all;

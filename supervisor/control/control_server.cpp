@@ -101,7 +101,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const auto self = shared_from_this();
     handle_control(supervisor_, request,
                    {[self](const ControlAnswer& answer) { self->send_json(answer); },
-                    [self](TextReply reply) { self->send_text(std::move(reply)); }});
+                    [self](const TextReply& reply) { self->send_text(reply); }});
   }
 
   void send_json(const ControlAnswer& answer) {
@@ -117,7 +117,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
         json::serialize(json::object{{"error", error.error.message}, {"hint", error.error.hint}}) + "\n";
     send(head(error.http_status, "application/json", body.size()) + body, true);
   }
-  void send_text(TextReply reply) {
+  void send_text(const TextReply& reply) {
     const bool follow = static_cast<bool>(reply.follow);
     send(head(200, reply.content_type, follow ? std::nullopt : std::optional(reply.text.size())) + reply.text,
          !follow);

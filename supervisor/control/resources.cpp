@@ -137,7 +137,8 @@ std::string query_value(const std::string& query, const std::string& name) {
   return {};
 }
 
-void handle_control(SupervisorPort& supervisor, const ControlRequest& request, ControlReplies replies) {
+void handle_control(SupervisorPort& supervisor, const ControlRequest& request,
+                    const ControlReplies& replies) {
   const auto [begin, end] = resources().equal_range(request.path);
   for (auto it = begin; it != end; ++it) {
     if (request.method == it->second.method) {

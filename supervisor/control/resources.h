@@ -28,7 +28,7 @@ struct ControlReplies {
 };
 
 // Calls exactly one of the replies, once, now or later.
-void handle_control(SupervisorPort& supervisor, const ControlRequest& request, ControlReplies replies);
+void handle_control(SupervisorPort& supervisor, const ControlRequest& request, const ControlReplies& replies);
 
 // Value of `name` in a query; "" when it is not there.
 std::string query_value(const std::string& query, const std::string& name);

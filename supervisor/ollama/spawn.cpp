@@ -30,6 +30,7 @@ class ChildSetup {
   template <class Launcher, class... Rest>
   process::error_code on_setup(Launcher& launcher, Rest&&...) {
     launcher.env = environment_.data();
+    launcher.fd_whitelist.push_back(report_fd_);  // newer launchers close all others before the exec
     return {};
   }
 

@@ -10,7 +10,6 @@
 #include <boost/dll/shared_library.hpp>
 #include <cstring>
 #include <filesystem>
-#include <regex>
 #include <utility>
 
 #include "store/paths.h"
@@ -115,6 +114,12 @@ PluginKey read_key(const llv_plugin& plugin, std::uint32_t index) {
   return out;
 }
 
+// [a-z][a-z0-9_]{0,31}
+bool is_plugin_id(const std::string& id) {
+  const bool starts = !id.empty() && id.size() <= 32 && id[0] >= 'a' && id[0] <= 'z';
+  return starts && id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+}
+
 Error bad(const std::string& path, const std::string& what) {
   return Error(path + ": " + what, "build it anew with llamavisor's SDK");
 }
@@ -152,7 +157,7 @@ Result<PluginInfo> read_plugin(const llv_plugin* plugin, const std::string& path
     return bad(path, "a required callback (create, destroy or get_role) is null");
   }
   out.id = out.table.id == nullptr ? "" : out.table.id;
-  if (!std::regex_match(out.id, std::regex("[a-z][a-z0-9_]{0,31}"))) {
+  if (!is_plugin_id(out.id)) {
     return bad(path, "\"" + out.id + "\" is not a plugin id");
   }
   out.version = out.table.version == nullptr ? "" : out.table.version;
