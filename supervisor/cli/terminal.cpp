@@ -58,8 +58,10 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       const bool last = i + 1 == row.size();
-      out += row[i] + (last ? "\n" : std::string(widths[i] - characters(row[i]) + 2, ' '));
+      out += row[i] + (last ? "" : std::string(widths[i] - characters(row[i]) + 2, ' '));
     }
+    out.erase(out.find_last_not_of(' ') + 1);
+    out += "\n";
   }
   return out;
 }
