@@ -139,7 +139,7 @@ done
 if ! have clang-tidy-14; then leave_out "clang-tidy" "this release has no clang-tidy-14"
 elif [[ $built == *" dev "* ]]; then stage "clang-tidy" tests/tidy.py --jobs "$jobs" || true; fi
 
-export UBSAN_OPTIONS=print_stacktrace=1
+export UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp"
 for preset in asan tsan; do
   [[ $built != *" $preset "* ]] || stage "tests $preset" run_tests "$preset" -L sanitize || true
 done
