@@ -53,7 +53,7 @@ writable() {  # the folder, or where it does not exist yet, the nearest one abov
   while [ ! -e "$dir" ]; do dir=$(dirname "$dir"); done
   [ -w "$dir" ]
 }
-configure() { cmake --preset release; }
+configure() { cmake --preset release --compile-no-warning-as-error; }
 compile() { cmake --build --preset release -j "$(build_jobs)"; }
 install_program() {
   if writable "$prefix" && writable "$prefix/bin"; then cmake --install build/release --prefix "$prefix"; return; fi

@@ -3,7 +3,7 @@
 # with ctest, whose closing line is the last thing printed when all is well. Any failure: a summary and exit code 1.
 #
 # usage: tests/run.sh [--quick] [--newest] [--filter REGEX] [--list]
-#   --quick         build dev only and one Ollama (0.32.5): no sanitizers, no clang build, no Ollama 0.24.0
+#   --quick         build dev only and one Ollama (0.32.5): no release, sanitizer or clang build, no Ollama 0.24.0
 #   --newest        run against Ollama 0.32.15 too (its llama-server is compiled once: some 20 minutes)
 #   --filter REGEX  only the tests whose name matches
 #   --list          build, then list the tests instead of running anything
@@ -127,7 +127,7 @@ if have clang-format-14; then stage "clang-format" check_format || true
 else leave_out "clang-format" "this release has no clang-format-14"; fi
 
 presets=(dev)
-[ "$quick" = yes ] || presets=(asan tsan clang dev)
+[ "$quick" = yes ] || presets=(release asan tsan clang dev)
 built=" "
 for preset in "${presets[@]}"; do
   if [ "$preset" = clang ] && ! have clang++-14; then
