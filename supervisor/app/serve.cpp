@@ -1,5 +1,7 @@
 #include "app/serve.h"
 
+#include <malloc.h>
+
 #include <boost/asio/io_context.hpp>
 
 #include "app/loaded_config.h"
@@ -15,6 +17,8 @@ int serve(const ServeOptions& options) {
     return 2;
   }
   set_log_level(config->settings.log.level);
+  // The workers allocate little and briefly; an arena for each would keep its peak for as long as we run.
+  mallopt(M_ARENA_MAX, 1);
   boost::asio::io_context io(1);
   Supervisor supervisor(io, std::move(*config));
   return supervisor.run();

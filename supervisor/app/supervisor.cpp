@@ -1,6 +1,8 @@
 // Start, stop and signals: see the life in supervisor.h.
 #include "app/supervisor.h"
 
+#include <malloc.h>
+
 #include <csignal>
 
 #include "base/log.h"
@@ -131,6 +133,7 @@ void Supervisor::opened() {
   sampler_.start(config_.settings.monitor_interval);
   log_info("serving on " + gateway_->address() + " with Ollama " + server_.version() + ", profile " +
            config_.settings.profile + ", budget " + format_bytes(desk_.limit_bytes()));
+  malloc_trim(0);  // what reading the configuration and the models folder took goes back
 }
 
 void Supervisor::fail_start(const Error& error) {

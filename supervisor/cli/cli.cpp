@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <optional>
 
 #include "app/serve.h"
 #include "base/text.h"
@@ -211,14 +212,13 @@ std::string nearest_command(CLI::App& app, int argc, char** argv) {
   return known || typed.empty() || typed.starts_with("-") ? "" : closest(typed, names);
 }
 
-}  // namespace
-
-int run_cli(int argc, char** argv) {
+// Sets words.run, or says why the program ends here: help, a version, completions, or a line that is wrong.
+// The tables of CLI11 end with this call; a supervisor runs for months without them.
+std::optional<int> parse(int argc, char** argv, Words& words) {
   CLI::App app("llamavisor owns an Ollama server and keeps its models inside a memory budget", "llamavisor");
   app.footer(kFooter);
   app.set_version_flag("--version", "llamavisor " LLV_VERSION);
   app.require_subcommand(1);
-  Words words;
   add_serve(app, words);
   add_live(app, words);
   add_profile(app, words);
@@ -241,7 +241,15 @@ int run_cli(int argc, char** argv) {
     std::fputs("Run with --help for more information.\n", stderr);
     return kUsage;
   }
-  return words.run();
+  return std::nullopt;
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv) {
+  Words words;
+  const std::optional<int> ended = parse(argc, argv, words);
+  return ended ? *ended : words.run();
 }
 
 }  // namespace llamavisor

@@ -24,6 +24,7 @@ for tool in nginx haproxy wrk python3 "$program"; do
   command -v "$tool" >/dev/null || { echo "gateway.sh: $tool is missing (packaging/install-deps.sh --bench; cmake --preset release && cmake --build --preset release)" >&2; exit 1; }
 done
 work=$(mktemp -d) pids=()
+chmod 755 "$work"  # nginx, started by root, reads it as another user
 finish() {
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   wait 2>/dev/null || true
