@@ -18,9 +18,10 @@ Error failed(const std::string& path) {
   return Error(path + ": " + std::strerror(errno));
 }
 
-Result<void> write_and_sync(const std::string& path, const std::string& text, mode_t mode) {
-  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
-  if (!fd) {
+// `path` ends in XXXXXX, which becomes a name that no other writer has.
+Result<void> write_and_sync(std::string& path, const std::string& text, mode_t mode) {
+  const UniqueFd fd(mkostemp(path.data(), O_CLOEXEC));
+  if (!fd || fchmod(fd.get(), mode) != 0) {
     return failed(path);
   }
   for (std::size_t done = 0; done < text.size();) {
@@ -43,28 +44,32 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
   std::string out(max_bytes + 1, '\0');
   in.read(out.data(), static_cast<std::streamsize>(out.size()));
   out.resize(static_cast<std::size_t>(in.gcount()));
+  if (in.bad()) {
+    return failed(path);  // a folder can be opened, but not read
+  }
   if (out.size() > max_bytes) {
     return Error(path + ": larger than " + std::to_string(max_bytes) + " bytes");
   }
   return ok(std::move(out));
 }
 
+// A link (a dotfile folder's, say) stays: the file that it names is written.
 Result<void> write_file_atomically(const std::string& path, const std::string& text) {
   std::error_code ec;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ec);
+  const auto real = std::filesystem::weakly_canonical(path, ec);
+  const std::string target = ec ? path : real.string();
+  std::filesystem::create_directories(std::filesystem::path(target).parent_path(), ec);
   struct stat old {};
-  const mode_t mode = stat(path.c_str(), &old) == 0 ? old.st_mode & 07777U : 0600U;
-  const std::string temporary = path + ".new-" + std::to_string(getpid());
-  if (auto written = write_and_sync(temporary, text, mode); !written) {
-    unlink(temporary.c_str());
-    return written.error();
+  const mode_t mode = stat(target.c_str(), &old) == 0 ? old.st_mode & 07777U : 0600U;
+  std::string temporary = target + ".new-XXXXXX";
+  auto written = write_and_sync(temporary, text, mode);
+  if (written && rename(temporary.c_str(), target.c_str()) != 0) {
+    written = failed(target);
   }
-  if (rename(temporary.c_str(), path.c_str()) != 0) {
-    const Error error = failed(path);
+  if (!written) {
     unlink(temporary.c_str());
-    return error;
   }
-  return {};
+  return written;
 }
 
 }  // namespace llamavisor

@@ -28,6 +28,10 @@ std::string closest(std::string_view word, const std::vector<std::string>& candi
   std::string out;
   std::size_t best = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
+    const std::size_t longer = std::max(word.size(), candidate.size());
+    if (longer - std::min(word.size(), candidate.size()) >= best) {
+      continue;  // so many edits at least; a huge word costs nothing
+    }
     const std::size_t d = distance(word, candidate);
     if (d < best) {
       best = d;

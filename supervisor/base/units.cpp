@@ -15,6 +15,7 @@ struct Suffix {
 };
 
 constexpr double kKilo = 1024.0;
+constexpr double kLongestMs = 100 * 365.0 * 86'400'000;  // added to a clock's time it must not overflow
 constexpr std::array<Suffix, 15> kSizes{{{"", 1},
                                          {"b", 1},
                                          {"k", kKilo},
@@ -36,11 +37,16 @@ constexpr std::array<Suffix, 6> kTimes{
 std::string lower_letters(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c != ' ') {
-      out.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-    }
+    out.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
   }
   return out;
+}
+
+// Blanks may stand around a number and its unit, not inside a number.
+std::string_view without_blanks(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(' ');
+  return begin == std::string_view::npos ? std::string_view()
+                                         : text.substr(begin, text.find_last_not_of(' ') - begin + 1);
 }
 
 // Reads a leading non-negative decimal; returns how many characters it took (0: none).
@@ -68,10 +74,10 @@ std::string two_units(long long big, const char* big_unit, long long small, cons
 }  // namespace
 
 Result<std::uint64_t> parse_bytes(std::string_view text) {
-  const std::string clean = lower_letters(text);
+  const std::string clean = lower_letters(without_blanks(text));
   double value = 0;
   const std::size_t used = leading_number(clean, value);
-  const Suffix* suffix = find_suffix(kSizes, std::string_view(clean).substr(used));
+  const Suffix* suffix = find_suffix(kSizes, without_blanks(std::string_view(clean).substr(used)));
   if (used == 0 || suffix == nullptr || value * suffix->factor > 1e18) {
     return Error("\"" + std::string(text) + "\" is not a size", "write it like \"6GB\" or \"512MB\"");
   }
@@ -79,7 +85,7 @@ Result<std::uint64_t> parse_bytes(std::string_view text) {
 }
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
-  const std::string clean = lower_letters(text);
+  const std::string clean = lower_letters(without_blanks(text));
   std::string_view rest = clean;
   double total_ms = 0;
   do {
@@ -88,9 +94,9 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
     const std::size_t unit_end = rest.find_first_of("0123456789.", used);
     const std::string_view unit =
         rest.substr(used, unit_end == std::string_view::npos ? unit_end : unit_end - used);
-    const Suffix* suffix = find_suffix(kTimes, unit);
+    const Suffix* suffix = find_suffix(kTimes, without_blanks(unit));
     total_ms += suffix == nullptr ? 0 : value * suffix->factor;
-    if (used == 0 || suffix == nullptr || total_ms > 1e15) {
+    if (used == 0 || suffix == nullptr || total_ms > kLongestMs) {
       return Error("\"" + std::string(text) + "\" is not a duration",
                    "write it like \"30s\", \"5m\" or \"1h30m\"");
     }

@@ -14,7 +14,8 @@ namespace llamavisor {
 // memory modules are sold; case-insensitive; fractions allowed ("1.5GB").
 Result<std::uint64_t> parse_bytes(std::string_view text);
 
-// "30s" "1m30s" "250ms" "2h" "0"; a bare number is seconds. Negative durations are an error.
+// "30s" "1m30s" "250ms" "2h" "0"; a bare number is seconds. Negative durations and those beyond
+// 100 years are an error.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 // "3.2 GB", "141 MB", "512 B": three significant figures, powers of 1024.
