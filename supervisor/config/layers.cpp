@@ -1,13 +1,14 @@
 #include "config/layers.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 
 #include "base/text.h"
+#include "config/toml_text.h"
 
 namespace llamavisor {
 namespace {
+
+constexpr std::size_t kMaxErrors = 50;
 
 // One layer's walk. Every entry either lands in the result or becomes an error with its place.
 class LayerReader {
@@ -15,14 +16,13 @@ class LayerReader {
   LayerReader(const ConfigLayer& layer, ConfigResult& out) : layer_(layer), out_(out) {}
 
   void read() {
-    try {
-      const toml::table table = toml::parse(layer_.text, layer_.origin);
-      for (const auto& [key, node] : table) {
-        top_level(std::string(key.str()), node);
-      }
-    } catch (const toml::parse_error& error) {
-      const auto& at = error.source().begin;
-      out_.errors.push_back(place(at.line, at.column) + std::string(error.description()));
+    const auto parsed = parse_toml(layer_.text);
+    if (const auto* mistake = std::get_if<TomlMistake>(&parsed)) {
+      complain_at(mistake->line, mistake->column, mistake->what);
+      return;
+    }
+    for (const auto& [key, node] : std::get<toml::table>(parsed)) {
+      top_level(std::string(key.str()), node);
     }
   }
 
@@ -42,7 +42,9 @@ class LayerReader {
     } else if (table != nullptr) {
       read_section(key, *table);
     } else {
-      complain(node, key, "unknown key" + suggestion(key, sections()));
+      auto known = sections();
+      known.emplace_back("profile");
+      complain(node, key, "unknown key" + suggestion(key, known));
     }
   }
 
@@ -54,8 +56,8 @@ class LayerReader {
     }
     for (const auto& [key, node] : table) {
       const std::string name = section + "." + std::string(key.str());
-      if (name == "server.env" && node.is_table()) {
-        read_env(*node.as_table());
+      if (name == "server.env") {
+        read_env(node);
       } else {
         set(name, node);
       }
@@ -77,8 +79,13 @@ class LayerReader {
     }
   }
 
-  void read_env(const toml::table& table) {
-    for (const auto& [key, node] : table) {
+  void read_env(const toml::node& section) {
+    const toml::table* table = section.as_table();
+    if (table == nullptr) {
+      complain(section, "server.env", "expected a table: [server.env]");
+      return;
+    }
+    for (const auto& [key, node] : *table) {
       const std::string name(key.str());
       const auto text = node.value<std::string>();
       if (!text || name.empty() || name.find('=') != std::string::npos) {
@@ -90,18 +97,30 @@ class LayerReader {
     }
   }
 
+  // The rules of a stronger layer come before those of a weaker one; in a layer the order of the file counts,
+  // which toml++ does not keep: its tables are sorted by name.
   void read_models(const toml::table& table) {
+    std::vector<std::pair<toml::source_position, ModelRule>> rules;
     for (const auto& [glob, node] : table) {
       const toml::table* fields = node.as_table();
       if (fields == nullptr) {
         complain(node, "models." + std::string(glob.str()), "expected a table: [models.\"name\"]");
         continue;
       }
-      ModelRule& rule = rule_named(std::string(glob.str()));
+      auto& entry =
+          rules.emplace_back(node.source().begin, ModelRule{std::string(glob.str()), {}, {}, {}, {}});
       for (const auto& [key, value] : *fields) {
-        set_model_key(rule, std::string(key.str()), value);
+        set_model_key(entry.second, std::string(key.str()), value);
       }
     }
+    std::sort(rules.begin(), rules.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<ModelRule> all;
+    for (auto& [at, rule] : rules) {
+      all.push_back(std::move(rule));
+    }
+    auto& weaker = out_.settings.models;
+    std::move(weaker.begin(), weaker.end(), std::back_inserter(all));
+    weaker = std::move(all);
   }
 
   void set_model_key(ModelRule& rule, const std::string& key, const toml::node& node) {
@@ -150,13 +169,6 @@ class LayerReader {
     }
   }
 
-  ModelRule& rule_named(const std::string& glob) {
-    auto& rules = out_.settings.models;
-    const auto it =
-        std::find_if(rules.begin(), rules.end(), [&](const ModelRule& rule) { return rule.glob == glob; });
-    return it != rules.end() ? *it : rules.emplace_back(ModelRule{glob, {}, {}, {}, {}});
-  }
-
   static std::optional<ConfigValue> value_of(const toml::node& node) {
     if (const auto* text = node.as_string()) {
       return ConfigValue(text->get());
@@ -195,8 +207,8 @@ class LayerReader {
     return out;
   }
 
-  static std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
-    const std::string near = closest(word, known);
+  std::string suggestion(const std::string& word, const std::vector<std::string>& known) const {
+    const std::string near = out_.errors.size() < kMaxErrors ? closest(word, known) : "";
     return near.empty() ? "" : "; did you mean " + near + "?";
   }
 
@@ -205,7 +217,15 @@ class LayerReader {
   }
   void complain(const toml::node& node, const std::string& key, const std::string& what) {
     const auto& at = node.source().begin;
-    out_.errors.push_back(place(at.line, at.column) + key + ": " + what);
+    complain_at(at.line, at.column, shortened(key) + ": " + what);
+  }
+  // A damaged file can be wrong in every line: nobody reads more than the first ones.
+  void complain_at(std::size_t line, std::size_t column, const std::string& what) {
+    if (out_.errors.size() < kMaxErrors) {
+      out_.errors.push_back(place(line, column) + what);
+    } else if (out_.errors.size() == kMaxErrors) {
+      out_.errors.emplace_back("... and more");
+    }
   }
   void note(const std::string& key, const ConfigValue& value, const toml::node& node) {
     const bool file = layer_.origin.starts_with('/');
@@ -231,11 +251,9 @@ ConfigResult load_layers(const std::vector<ConfigLayer>& layers) {
 }
 
 std::string top_level_text(const std::string& toml, const std::string& key) {
-  try {
-    return toml::parse(toml)[key].value_or(std::string());
-  } catch (const toml::parse_error&) {
-    return {};
-  }
+  const auto parsed = parse_toml(toml);
+  const auto* table = std::get_if<toml::table>(&parsed);
+  return table == nullptr ? "" : (*table)[key].value_or(std::string());
 }
 
 ConfigDiff diff(const ConfigResult& before, const ConfigResult& after) {

@@ -25,7 +25,7 @@ struct EffectiveValue {
 struct ConfigResult {
   Settings settings;
   std::map<std::string, EffectiveValue> values;  // by key, those of [models] and [plugins] among them
-  std::vector<std::string> errors;               // "file:line:column: key: what is wrong"
+  std::vector<std::string> errors;               // "file:line:column: key: what is wrong"; the first 50
 };
 
 ConfigResult load_layers(const std::vector<ConfigLayer>& layers);

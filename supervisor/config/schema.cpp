@@ -1,8 +1,14 @@
 #include "config/schema.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
 
+#include "base/text.h"
 #include "config/schema_types.h"
+#include "domain/event.h"
 
 namespace llamavisor {
 namespace {
@@ -14,6 +20,7 @@ using namespace std::chrono_literals;
     return s.path;            \
   }
 constexpr std::int64_t kMaxU32 = 0xffffffffLL;
+constexpr std::uint64_t kSmallestLimit = 1ULL << 20U;  // "12" for "12GB" would refuse every model
 
 std::vector<ConfigKey> server_keys() {
   return {
@@ -85,6 +92,9 @@ std::vector<ConfigKey> gateway_keys() {
       {"gateway.max_inspect", "a size", "\"64MB\"", false,
        "Larger inference bodies are relayed unread, so their model is learnt from the server.",
        set_bytes(LLV_AT(gateway.max_inspect_bytes))},
+      {"gateway.origins", "a list of origins", "[]", false,
+       "Origins of web pages that may use Ollama, besides its own and OLLAMA_ORIGINS.",
+       set_list(LLV_AT(gateway.origins))},
   };
 }
 
@@ -125,6 +135,32 @@ std::vector<ConfigKey> memory_keys() {
   };
 }
 
+std::vector<std::string> event_kinds() {
+  std::vector<std::string> out;
+  for (int kind = 0; out.empty() || out.back() != "unknown"; ++kind) {
+    out.emplace_back(to_string(static_cast<EventKind>(kind)));
+  }
+  out.pop_back();
+  return out;
+}
+
+Result<void> set_event_kinds(Settings& s, const ConfigValue& v) {
+  static const std::vector<std::string> known = event_kinds();
+  const auto* kinds = std::get_if<std::vector<std::string>>(&v);
+  if (kinds == nullptr) {
+    return expected("a list of event kinds", v);
+  }
+  for (const std::string& kind : *kinds) {
+    if (std::find(known.begin(), known.end(), kind) == known.end()) {
+      const std::string near = closest(kind, known);
+      return Error("\"" + shortened(kind) + "\" is not a kind of event" +
+                   (near.empty() ? "" : "; did you mean " + near + "?"));
+    }
+  }
+  s.notify.events = *kinds;
+  return {};
+}
+
 std::vector<ConfigKey> policy_keys() {
   return {
       {"policy.eviction", "a plugin", "\"lru\"", true, "Which idle model goes first.",
@@ -139,7 +175,7 @@ std::vector<ConfigKey> policy_keys() {
        set_time(LLV_AT(policy.notify_deadline), 1ms)},
       {"notify.events", "a list of event kinds",
        "[\"eviction\", \"eviction_failed\", \"server_down\", \"plugin_failed\"]", true,
-       "Which events are worth a notification.", set_list(LLV_AT(notify.events))},
+       "Which events are worth a notification.", &set_event_kinds},
       {"notify.coalesce", "a duration", "\"2s\"", true, "Events within this window become one notification.",
        set_time(LLV_AT(notify.coalesce))},
       {"log.level", "one of \"debug\", \"info\", \"warn\", \"error\"", "\"info\"", true,
@@ -173,6 +209,37 @@ Result<void> set_optional_count(std::optional<T>& to, const ConfigValue& v) {
   }
   to = static_cast<T>(*number);
   return {};
+}
+
+// TOML allows no control character but the tab in a quoted text.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += std::string("\\") + c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
+      std::array<char, 8> escape{};
+      std::snprintf(escape.data(), escape.size(), "\\u%04X", static_cast<unsigned>(byte));
+      out += escape.data();
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+// The shortest text that reads as the same number, and as a real one.
+std::string real_text(double value) {
+  if (std::isnan(value)) {
+    return "nan";
+  }
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  const std::string out(text.data(), end);
+  return out.find_first_of(".einf") == std::string::npos ? out + ".0" : out;
 }
 
 }  // namespace
@@ -230,17 +297,17 @@ Result<LimitSpec> parse_limit(const std::string& text) {
     return out;
   }
   if (!text.empty() && text.back() == '%') {
-    char* end = nullptr;
     out.kind = LimitSpec::Kind::percent;
-    out.percent = std::strtod(text.c_str(), &end);
-    if (end == &text.back() && out.percent > 0 && out.percent <= 100) {
+    const auto [end, error] =
+        std::from_chars(text.data(), &text.back(), out.percent, std::chars_format::fixed);
+    if (error == std::errc() && end == &text.back() && out.percent >= 1 && out.percent <= 100) {
       return out;
     }
     return Error("\"" + text + "\" is not a percentage from 1% to 100%");
   }
   const auto bytes = parse_bytes(text);
-  if (!bytes || *bytes == 0) {
-    return Error("\"" + text + "\" is not a limit",
+  if (!bytes || *bytes < kSmallestLimit) {
+    return Error("\"" + text + "\" is not a limit" + (bytes ? ": it is below 1 MB" : ""),
                  "write a size such as \"12GB\", a percentage such as \"60%\", or \"auto\"");
   }
   out.kind = LimitSpec::Kind::bytes;
@@ -251,17 +318,13 @@ Result<LimitSpec> parse_limit(const std::string& text) {
 Result<KeepAlive> parse_keep_alive(const ConfigValue& value) {
   const auto* text = std::get_if<std::string>(&value);
   const auto* number = std::get_if<std::int64_t>(&value);
-  if ((text != nullptr && text->starts_with("-")) || (number != nullptr && *number < 0)) {
-    return KeepAlive{milliseconds(0), true};
-  }
-  if (number != nullptr) {
-    return KeepAlive{std::chrono::seconds(*number), false};
-  }
-  const auto duration = text == nullptr ? Result<milliseconds>(Error("")) : parse_duration(*text);
+  const std::string words = text != nullptr ? *text : number != nullptr ? std::to_string(*number) : "";
+  const bool forever = words.starts_with('-');
+  const auto duration = parse_duration(std::string_view(words).substr(forever ? 1 : 0));
   if (!duration) {
     return expected("a duration such as \"5m\", or \"-1\" for ever", value);
   }
-  return KeepAlive{*duration, false};
+  return forever ? KeepAlive{milliseconds(0), true} : KeepAlive{*duration, false};
 }
 
 std::uint64_t resolve_limit(const LimitSpec& limit, std::uint64_t machine_bytes) {
@@ -276,13 +339,6 @@ std::uint64_t resolve_limit(const LimitSpec& limit, std::uint64_t machine_bytes)
 }
 
 std::string to_toml(const ConfigValue& value) {
-  const auto quoted = [](const std::string& text) {
-    std::string out = "\"";
-    for (const char c : text) {
-      out += c == '"' || c == '\\' ? std::string("\\") + c : c == '\n' ? "\\n" : std::string(1, c);
-    }
-    return out + "\"";
-  };
   if (const auto* flag = std::get_if<bool>(&value)) {
     return *flag ? "true" : "false";
   }
@@ -290,7 +346,7 @@ std::string to_toml(const ConfigValue& value) {
     return std::to_string(*number);
   }
   if (const auto* real = std::get_if<double>(&value)) {
-    return std::to_string(*real);
+    return real_text(*real);
   }
   if (const auto* text = std::get_if<std::string>(&value)) {
     return quoted(*text);

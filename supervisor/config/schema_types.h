@@ -7,13 +7,14 @@
 
 #include "base/units.h"
 #include "config/schema.h"
+#include "config/toml_text.h"
 
 namespace llamavisor {
 
 using Setter = std::function<Result<void>(Settings&, const ConfigValue&)>;
 
 inline Error expected(const std::string& what, const ConfigValue& found) {
-  return Error("expected " + what + ", found " + to_toml(found));
+  return Error("expected " + what + ", found " + shortened(to_toml(found)));
 }
 
 template <class Access>
@@ -58,7 +59,7 @@ Setter set_percent(Access access) {
     const auto* whole = std::get_if<std::int64_t>(&v);
     const auto* real = std::get_if<double>(&v);
     const double number = real != nullptr ? *real : whole != nullptr ? static_cast<double>(*whole) : -1;
-    if (number < 0 || number > 100) {
+    if (!(number >= 0 && number <= 100)) {  // nan is neither
       return expected("a number from 0 to 100", v);
     }
     access(s) = number;

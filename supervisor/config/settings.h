@@ -19,12 +19,14 @@ struct LimitSpec {
   enum class Kind { automatic, percent, bytes } kind = Kind::automatic;
   double percent = 0;
   std::uint64_t bytes = 0;
+  bool operator==(const LimitSpec&) const = default;
 };
 
 // keep_alive as Ollama reads it: a duration, or negative = forever.
 struct KeepAlive {
   milliseconds duration{0};
   bool forever = false;
+  bool operator==(const KeepAlive&) const = default;
 };
 
 using PluginValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
@@ -45,6 +47,7 @@ struct ServerSettings {
   bool flash_attention = false;
   std::uint64_t prompt_cache_bytes = 256ULL << 20U;  // LLAMA_ARG_CACHE_RAM, per runner
   std::map<std::string, std::string> env;            // more variables, as they are
+  bool operator==(const ServerSettings&) const = default;
 };
 
 struct GatewaySettings {
@@ -55,6 +58,7 @@ struct GatewaySettings {
   std::uint32_t max_waiting = 512;     // requests that wait for memory or for a model, all together
   std::uint64_t max_inspect_bytes = 64ULL << 20U;  // larger inference bodies are relayed unread
   std::vector<std::string> origins;                // more allowed origins, as OLLAMA_ORIGINS
+  bool operator==(const GatewaySettings&) const = default;
 };
 
 struct MemorySettings {
@@ -63,24 +67,28 @@ struct MemorySettings {
   double psi_full_percent = 20;                       // PSI full avg10 above this is pressure
   milliseconds admission_wait{120'000};               // for a busy model to finish
   milliseconds unload_timeout{10'000};                // then that one runner is ended
+  bool operator==(const MemorySettings&) const = default;
 };
 
 struct ContextSettings {
   std::uint32_t default_num_ctx = 0;  // OLLAMA_CONTEXT_LENGTH; 0: the context policy's answer at start
   bool grow = true;                   // a client's larger wish reloads an idle model
+  bool operator==(const ContextSettings&) const = default;
 };
 
 struct PolicySettings {
   std::string eviction = "lru";
   std::string context = "tier_context";
-  std::vector<std::string> notify;
+  std::vector<std::string> notify{"desktop"};
   milliseconds deadline{50};
   milliseconds notify_deadline{5'000};
+  bool operator==(const PolicySettings&) const = default;
 };
 
 struct NotifySettings {
   std::vector<std::string> events{"eviction", "eviction_failed", "server_down", "plugin_failed"};
   milliseconds coalesce{2'000};  // events within this window become one notification
+  bool operator==(const NotifySettings&) const = default;
 };
 
 struct LogSettings {
@@ -88,15 +96,18 @@ struct LogSettings {
   std::string file;  // of the server's output; empty: $XDG_STATE_HOME/llamavisor/ollama.log
   std::uint64_t max_bytes = 10ULL << 20U;
   std::uint32_t files = 3;
+  bool operator==(const LogSettings&) const = default;
 };
 
-// One [models."glob"] table; the first glob (in file order) that matches and sets a field wins it.
+// One [models."glob"] table. The first glob that matches and sets a field wins it: those of a stronger layer
+// come first, then the order of the file counts.
 struct ModelRule {
   std::string glob;
   std::optional<bool> pin;
   std::optional<KeepAlive> keep_alive;   // the owner's word: wins over the client's
   std::optional<std::uint32_t> num_ctx;  // default for requests without a wish
   std::optional<std::uint32_t> max_num_ctx;
+  bool operator==(const ModelRule&) const = default;
 };
 
 struct Settings {
@@ -112,6 +123,7 @@ struct Settings {
   std::vector<std::string> plugin_dirs;  // besides the ones shipped
   std::map<std::string, std::map<std::string, PluginValue>> plugins;
   std::vector<ModelRule> models;
+  bool operator==(const Settings&) const = default;
 };
 
 // The rule for one model, all globs folded. Pure.
