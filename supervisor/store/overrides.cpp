@@ -28,7 +28,8 @@ std::string read_overrides(const std::string& path, std::string& warning) {
     return *text;
   }
   std::filesystem::rename(path, path + ".broken", ec);
-  warning = "the overrides were broken and are kept aside as " + path + ".broken: " + bad;
+  warning = ec ? "the overrides are broken and are not used: " + bad
+               : "the overrides were broken and are kept aside as " + path + ".broken: " + bad;
   return {};
 }
 

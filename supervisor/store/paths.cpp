@@ -1,7 +1,9 @@
 #include "store/paths.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 
@@ -15,13 +17,25 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+// Without HOME (a system service) the one of the user database.
+std::string home() {
+  const std::string set = variable("HOME");
+  if (set.starts_with('/')) {
+    return set;
+  }
+  std::array<char, 16384> text{};
+  passwd entry{};
+  passwd* found = nullptr;
+  getpwuid_r(geteuid(), &entry, text.data(), text.size(), &found);
+  return found != nullptr && found->pw_dir[0] == '/' ? found->pw_dir : "";
+}
+
 std::string xdg(const char* name, const char* below_home) {
   const std::string set = variable(name);
   if (set.starts_with('/')) {  // the specification: relative ones are to be ignored
     return set + "/llamavisor";
   }
-  const std::string home = variable("HOME");
-  return (home.empty() ? "/" : home) + below_home + "/llamavisor";
+  return home() + below_home + "/llamavisor";
 }
 
 fs::path prefix() {

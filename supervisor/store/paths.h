@@ -1,8 +1,8 @@
-// Where llamavisor's files are (XDG base directories). Thread: any.
+// Where llamavisor's files are: XDG base directories, or their defaults below the home folder when a variable
+// is not set or not absolute. Thread: any.
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace llamavisor {
 
