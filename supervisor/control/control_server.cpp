@@ -1,6 +1,5 @@
 #include "control/control_server.h"
 
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,11 +14,11 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <filesystem>
 #include <set>
 
 #include "base/log.h"
 #include "control/resources.h"
+#include "control/socket_place.h"
 
 namespace llamavisor {
 namespace {
@@ -31,7 +30,7 @@ using boost::system::error_code;
 using Socket = asio::local::stream_protocol::socket;
 
 constexpr std::size_t kMaxBodyBytes = 64 * 1024;
-constexpr std::size_t kMaxConnections = 64;
+constexpr std::size_t kMaxConnections = 64;         // as many again are told that there are too many
 constexpr std::size_t kMaxQueuedBytes = 1U << 20U;  // of a follower that reads too slowly
 constexpr auto kRequestTime = std::chrono::seconds(10);
 
@@ -42,17 +41,14 @@ std::string head(unsigned status, const std::string& type, std::optional<std::si
          (length ? "Content-Length: " + std::to_string(*length) + "\r\n\r\n" : "\r\n");
 }
 
-std::optional<ucred> peer_of(int fd) {
-  ucred out{};
-  socklen_t size = sizeof out;
-  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &out, &size) == 0 ? std::optional(out) : std::nullopt;
-}
-
 // One request, then the end of the connection; a followed stream ends with the client.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Socket socket, SupervisorPort& supervisor)
-      : socket_(std::move(socket)), timer_(socket_.get_executor()), supervisor_(supervisor) {
+  Connection(Socket socket, SupervisorPort& supervisor, bool one_too_many)
+      : socket_(std::move(socket)),
+        timer_(socket_.get_executor()),
+        supervisor_(supervisor),
+        one_too_many_(one_too_many) {
     parser_.body_limit(kMaxBodyBytes);
   }
 
@@ -66,11 +62,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     http::async_read(socket_, buffer_, parser_,
                      [self = shared_from_this()](const error_code& ec, std::size_t) {
                        self->timer_.cancel();
-                       if (!ec) {
-                         self->handle();
-                       } else if (ec == http::error::body_limit) {
-                         self->send_error({413, Error("the body is larger than 64 KiB")});
-                       }
+                       self->take_request(ec);
                      });
   }
   void close() {
@@ -82,7 +74,28 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] bool closed() const { return closed_; }
 
  private:
+  void take_request(const error_code& ec) {
+    if (closed_) {
+      return;  // the server is going, and perhaps the supervisor is gone
+    }
+    if (!ec) {
+      handle();
+    } else if (ec == http::error::body_limit) {
+      send_error({413, Error("the body is larger than 64 KiB")});
+    } else if (ec == http::error::header_limit || ec == http::error::buffer_overflow) {
+      send_error({431, Error("the head of the request is too large")});
+    } else if (ec != http::error::end_of_stream && ec.category() == http::make_error_code({}).category()) {
+      send_error({400, Error("this is no HTTP request: " + ec.message())});
+    } else {
+      close();  // the client has left
+    }
+  }
+
   void handle() {
+    if (one_too_many_) {
+      send_error({503, Error("too many connections to the supervisor", "end an events -f or a logs -f")});
+      return;
+    }
     const auto& message = parser_.get();
     ControlRequest request;
     request.method = std::string(message.method_string());
@@ -177,6 +190,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Socket socket_;
   asio::steady_timer timer_;
   SupervisorPort& supervisor_;
+  bool one_too_many_;
   boost::beast::flat_buffer buffer_;
   http::request_parser<http::string_body> parser_;
   std::unique_ptr<ControlStream> stream_;
@@ -232,8 +246,9 @@ class SocketServer final : public ControlServer {
       const bool allowed = peer && (peer->uid == 0 || peer->uid == geteuid());
       if (!allowed) {
         log_warn("control: a connection of another user was refused");
-      } else if (connections_.size() < kMaxConnections) {
-        connections_.insert(std::make_shared<Connection>(std::move(socket), supervisor_))
+      } else if (connections_.size() < 2 * kMaxConnections) {
+        const bool one_too_many = connections_.size() >= kMaxConnections;
+        connections_.insert(std::make_shared<Connection>(std::move(socket), supervisor_, one_too_many))
             .first->get()
             ->start();
       }
@@ -248,38 +263,13 @@ class SocketServer final : public ControlServer {
   bool listening_ = false;
 };
 
-// Absent: nobody listens there.
-std::optional<int> listener_pid(asio::io_context& io, const std::string& path) {
-  Socket probe(io);
-  error_code ec;
-  probe.connect(path, ec);
-  if (ec) {
-    return std::nullopt;
-  }
-  const auto peer = peer_of(probe.native_handle());
-  return peer ? peer->pid : 0;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<ControlServer>> start_control_server(asio::io_context& io, const std::string& path,
                                                             SupervisorPort& supervisor) {
-  namespace fs = std::filesystem;
-  const fs::path folder = fs::path(path).parent_path();
-  std::error_code ec;
-  fs::create_directories(folder, ec);
-  struct stat info {};
-  if (stat(folder.c_str(), &info) != 0 || (info.st_uid != geteuid() && info.st_uid != 0)) {
-    return Error(folder.string() + ": not a folder of this user", "set XDG_RUNTIME_DIR to one");
+  if (auto place = make_socket_place(path); !place) {
+    return place.error();
   }
-  if (info.st_uid == geteuid()) {
-    fs::permissions(folder, fs::perms::owner_all, ec);
-  }
-  if (const auto pid = listener_pid(io, path)) {
-    return Error("llamavisor runs already (pid " + std::to_string(*pid) + ")",
-                 "stop it first, or give this one another XDG_RUNTIME_DIR");
-  }
-  unlink(path.c_str());
   auto server = std::make_unique<SocketServer>(io, path, supervisor);
   if (auto listening = server->listen(); !listening) {
     return listening.error();
