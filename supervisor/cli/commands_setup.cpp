@@ -6,6 +6,7 @@
 #include "app/loaded_config.h"
 #include "app/status_json.h"
 #include "base/file.h"
+#include "cli/cache_check.h"
 #include "cli/commands.h"
 #include "cli/status_screen.h"
 #include "config/editor.h"
@@ -54,6 +55,27 @@ void print_plugin(const PluginInfo& plugin) {
   }
 }
 
+// The server's environment under that file and the profile that it asks for.
+std::vector<EnvEntry> server_env_with(const ConfigLayer& file) {
+  const std::string name = top_level_text(file.text, "profile");
+  const std::string wanted = name.empty() || name == "auto" ? pick_profile(machine_memory_bytes()) : name;
+  std::vector<ConfigLayer> layers;
+  for (const ProfileInfo& profile : list_profiles()) {
+    if (profile.name == wanted) {
+      layers.push_back({"profile " + wanted, profile.text});
+    }
+  }
+  layers.push_back(file);
+  ConfigResult result = load_layers(layers);
+  Origins origins;
+  for (const auto& [key, value] : result.values) {
+    origins[key] = value.origin;
+  }
+  const Environment own = own_environment();
+  adopt_environment(result.settings, origins, own);
+  return child_env({.settings = result.settings, .origins = origins, .own = own, .home = state_dir()});
+}
+
 // What waits for a restart, said after a change that was saved.
 void print_changes(const ControlReply& reply) {
   const json::value* waits = reply.body.if_contains("waits_for_restart");
@@ -97,13 +119,13 @@ int run_profile_show(const std::string& name) {
 int run_profile_use(const std::string& name) {
   const ControlReply reply = control_post("/v1/profile", {{"name", name}});
   if (!reply.running) {
-    if (LoadedConfig::load(
-            {.config_file = "", .profile = name, .listen = "", .ollama = "", .limit = "", .log_level = ""})
-            .has_error()) {
-      return fail(Error("there is no profile named " + name, "see llamavisor profile list"), kUsage);
+    const auto possible = LoadedConfig::load(
+        {.config_file = "", .profile = name, .listen = "", .ollama = "", .limit = "", .log_level = ""});
+    if (!possible) {
+      return fail(possible.error(), kUsage);
     }
     const auto saved =
-        change_overrides(overrides_path(), {{"profile", "\"" + name + "\""}, {"memory.limit", ""}});
+        change_overrides(overrides_path(), {{"profile", to_toml(ConfigValue(name))}, {"memory.limit", ""}});
     if (!saved) {
       return fail(saved.error(), kFailed);
     }
@@ -231,10 +253,14 @@ int run_config_check(const std::string& file) {
   for (const std::string& error : result.errors) {
     std::fprintf(stderr, "%s\n", error.c_str());
   }
-  if (result.errors.empty()) {
-    print(path + ": no mistakes\n");
+  if (!result.errors.empty()) {
+    return kUsage;
   }
-  return result.errors.empty() ? kDone : kUsage;
+  if (const auto problem = cache_problem(server_env_with({path, *text}), ServerEra::unknown)) {
+    std::fprintf(stderr, "%s: warning: %s\n", path.c_str(), problem->text().c_str());
+  }
+  print(path + ": no mistakes\n");
+  return kDone;
 }
 
 int run_config_path() {

@@ -7,11 +7,13 @@
 #include <filesystem>
 
 #include "app/loaded_config.h"
+#include "cli/cache_check.h"
 #include "cli/commands.h"
 #include "cli/status_screen.h"
 #include "gateway/gateway.h"
 #include "memory/proc_reader.h"
 #include "memory/psi_trigger.h"
+#include "ollama/binary_version.h"
 #include "ollama/find_binary.h"
 #include "ollama/port_owner.h"
 #include "plugin_host/plugin_host.h"
@@ -23,6 +25,8 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
+constexpr std::chrono::seconds kVersionTime{5};
+
 struct Check {
   std::string name;
   bool fine = false;
@@ -31,10 +35,29 @@ struct Check {
   bool only_a_hint = false;  // works without, a little worse
 };
 
-Check check_ollama(const LoadedConfig& config) {
+// `version` is what the program says of itself; "" when it could not be asked.
+Check check_ollama(const LoadedConfig& config, std::string& version) {
   const auto found = find_ollama(config.settings.server.ollama_path, config.environment);
-  return found ? Check{"ollama", true, *found, ""}
-               : Check{"ollama", false, found.error().message, found.error().hint};
+  if (!found) {
+    return {"ollama", false, found.error().message, found.error().hint};
+  }
+  const auto said = binary_version(*found, config.environment, kVersionTime);
+  if (!said) {
+    return {"ollama", false, said.error().message, said.error().hint};
+  }
+  version = *said;
+  return {"ollama", !is_too_old(version), *found + ", version " + version,
+          "llamavisor is made for Ollama 0.12 and newer: install a newer one", true};
+}
+
+Check check_cache(const LoadedConfig& config, const std::string& version) {
+  const auto env = child_env({.settings = config.settings,
+                              .origins = config.origins,
+                              .own = config.environment,
+                              .home = state_dir()});
+  const auto problem = cache_problem(env, server_era(version));
+  return {"KV cache", !problem, problem ? problem->message : "fits flash attention",
+          problem ? problem->hint : ""};
 }
 
 Check check_port(const LoadedConfig& config, bool running) {
@@ -119,7 +142,9 @@ std::vector<Check> local_checks(const std::string& config_file, bool running) {
   std::vector<Check> out{{"configuration", config->warnings.empty(),
                           config->warnings.empty() ? "no mistakes" : config->warnings.front(),
                           "see llamavisor config path"}};
-  for (Check check : {check_ollama(*config), check_port(*config, running), check_models(*config),
+  std::string version;
+  out.push_back(check_ollama(*config, version));
+  for (Check check : {check_cache(*config, version), check_port(*config, running), check_models(*config),
                       check_plugins(*config), check_cgroup(), check_psi(), check_bus()}) {
     out.push_back(std::move(check));
   }
