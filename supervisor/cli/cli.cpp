@@ -191,7 +191,9 @@ int complete(CLI::App& app, const std::vector<std::string>& typed) {
   std::size_t position = 0;
   for (const CLI::Option* option : at->get_options()) {
     if (!option->get_positional()) {
-      std::puts(option->get_name(false, true).c_str());
+      for (const std::string& name : option->get_lnames()) {
+        std::printf("--%s\n", name.c_str());
+      }
     } else if (position++ == arguments) {
       const std::string parent = at->get_parent() == nullptr ? "" : at->get_parent()->get_name();
       const std::string kind = option->get_name() == "name" ? parent : option->get_name();

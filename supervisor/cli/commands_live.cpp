@@ -152,7 +152,8 @@ int run_reload() {
 
 int run_logs(bool follow, unsigned lines) {
   const std::string path = "/v1/logs?lines=" + std::to_string(lines) + (follow ? "&follow=1" : "");
-  return control_stream(path, print) ? kDone : fail({});
+  const ControlReply reply = control_stream(path, print);
+  return reply.ok() ? kDone : fail(reply);
 }
 
 int run_events(bool follow, bool as_json) {
@@ -163,7 +164,8 @@ int run_events(bool follow, bool as_json) {
       print_event_line(partial.substr(0, end), as_json);
     }
   };
-  return control_stream(follow ? "/v1/events?follow=1" : "/v1/events", take) ? kDone : fail({});
+  const ControlReply reply = control_stream(follow ? "/v1/events?follow=1" : "/v1/events", take);
+  return reply.ok() ? kDone : fail(reply);
 }
 
 }  // namespace llamavisor

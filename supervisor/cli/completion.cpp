@@ -16,8 +16,7 @@ constexpr const char* kBash = R"sh(# bash completion of llamavisor
 _llamavisor() {
   local IFS=$'\n'
   mapfile -t COMPREPLY < <(compgen -W "$(llamavisor __complete "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}")
-  [ ${
-#COMPREPLY[@]} -gt 0 ] || mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
+  [ "${COMPREPLY[*]}" ] || mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
 }
 complete -F _llamavisor llamavisor
 )sh";

@@ -1,7 +1,9 @@
 #include "cli/status_screen.h"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
+#include <sstream>
 
 #include "base/units.h"
 
@@ -9,6 +11,7 @@ namespace llamavisor {
 namespace {
 
 namespace json = boost::json;
+constexpr std::size_t kColumns = 80;
 
 const json::object& object_of(const json::object& object, const char* key) {
   static const json::object empty;
@@ -22,12 +25,12 @@ const json::array& array_of(const json::object& object, const char* key) {
   return value != nullptr && value->is_array() ? value->as_array() : empty;
 }
 
-// "tiny:latest" is shown as "tiny", and a name that is too long is cut.
-std::string short_name(std::string name) {
+// "tiny:latest" is shown as "tiny", and a name of more than `room` characters is cut.
+std::string short_name(std::string name, std::size_t room) {
   if (name.ends_with(":latest")) {
     name.resize(name.size() - 7);
   }
-  return name.size() > 24 ? name.substr(0, 23) + "~" : name;
+  return name.size() > room ? name.substr(0, room - 1) + "~" : name;
 }
 
 std::string activity(const json::object& model) {
@@ -37,6 +40,39 @@ std::string activity(const json::object& model) {
   }
   const std::string state = text_of(model, "state");
   return state == "ready" ? "idle" : state;
+}
+
+std::size_t widest_line(const std::string& text) {
+  std::istringstream lines(text);
+  std::size_t out = 0;
+  for (std::string line; std::getline(lines, line);) {
+    out = std::max(out, line.size());
+  }
+  return out;
+}
+
+std::string models_rows(const json::object& ps, std::size_t room) {
+  std::vector<std::vector<std::string>> rows{
+      {"MODEL", "STATE", "MEMORY", "FORECAST", "NUM_CTX", "LAST USED", "PINNED"}};
+  for (const json::value& entry : array_of(ps, "models")) {
+    const json::object& model = entry.as_object();
+    const json::value* pinned = model.if_contains("pinned");
+    rows.push_back({short_name(text_of(model, "name"), room), activity(model),
+                    bytes_text(model, "footprint_bytes"), bytes_text(model, "forecast_bytes"),
+                    text_of(model, "num_ctx"),
+                    number_of(model, "in_flight") > 0 ? "now" : ms_text(model, "idle_ms"),
+                    pinned != nullptr && *pinned == true ? "yes" : ""});
+  }
+  return table(rows);
+}
+
+// A label and its text, on as many lines as 80 columns need.
+void add_lines(std::vector<std::vector<std::string>>& rows, const std::string& label,
+               const std::string& text) {
+  std::istringstream lines(wrapped(text, kColumns - 10, ""));
+  for (std::string line; std::getline(lines, line);) {
+    rows.push_back({rows.empty() || rows.back().front() != label ? label : "", line});
+  }
 }
 
 std::string budget_line(const json::object& status, const Terminal& terminal) {
@@ -96,40 +132,40 @@ std::string ms_text(const json::object& object, const char* key) {
 }
 
 std::string models_table(const json::object& ps) {
-  std::vector<std::vector<std::string>> rows{
-      {"MODEL", "STATE", "MEMORY", "FORECAST", "NUM_CTX", "LAST USED", "PINNED"}};
-  for (const json::value& entry : array_of(ps, "models")) {
-    const json::object& model = entry.as_object();
-    const bool busy = number_of(model, "in_flight") > 0;
-    rows.push_back({short_name(text_of(model, "name")), activity(model), bytes_text(model, "footprint_bytes"),
-                    bytes_text(model, "forecast_bytes"), text_of(model, "num_ctx"),
-                    busy ? "now" : ms_text(model, "idle_ms"),
-                    model.contains("pinned") && model.at("pinned").as_bool() ? "yes" : ""});
+  if (array_of(ps, "models").empty()) {
+    return "No model is loaded.\n";
   }
-  return rows.size() == 1 ? "No model is loaded.\n" : table(rows);
+  std::size_t room = 40;
+  std::string out = models_rows(ps, room);
+  while (widest_line(out) > kColumns && room > 8) {
+    out = models_rows(ps, --room);
+  }
+  return out;
 }
 
 std::string status_screen(const json::object& status, const Terminal& terminal) {
   const json::object& memory = object_of(status, "memory");
   std::string out = table({{"llamavisor " + text_of(status, "version"), "pid " + text_of(status, "pid"),
                             "up " + ms_text(status, "uptime_ms")}});
-  out +=
-      table({{"Server", server_line(object_of(status, "server"))},
-             {"Address", text_of(status, "listen") + "   profile " + text_of(status, "profile") +
-                             "   num_ctx " + text_of(status, "default_num_ctx")},
-             {"Budget", budget_line(status, terminal)},
-             {"Machine", bytes_text(memory, "available_bytes") + " of " + bytes_text(memory, "total_bytes") +
-                             " available, models really hold " + bytes_text(status, "footprint_bytes")},
-             {"Policy", text_of(status, "eviction_policy") + ", context " +
-                            text_of(status, "context_policy") + ", notify " + notifiers_text(status)},
-             {"Requests", text_of(status, "connections") + " connections, " + text_of(status, "waiting") +
-                              " waiting for memory"}});
-  out += "\n" + models_table(status);
-  if (const json::value* last = status.if_contains("last_eviction")) {
-    out += "\nLast eviction\n" + wrapped(text_of(last->as_object(), "sentence"), 78, "  ");
+  std::vector<std::vector<std::string>> rows{
+      {"Server", server_line(object_of(status, "server"))},
+      {"Address", text_of(status, "listen") + "   profile " + text_of(status, "profile") + "   num_ctx " +
+                      text_of(status, "default_num_ctx")},
+      {"Budget", budget_line(status, terminal)},
+      {"Machine", bytes_text(memory, "available_bytes") + " of " + bytes_text(memory, "total_bytes") +
+                      " available, models really hold " + bytes_text(status, "footprint_bytes")}};
+  add_lines(rows, "Policy",
+            text_of(status, "eviction_policy") + ", context " + text_of(status, "context_policy") +
+                ", notify " + notifiers_text(status));
+  rows.push_back({"Requests", text_of(status, "connections") + " connections, " + text_of(status, "waiting") +
+                                  " waiting for memory"});
+  out += table(rows) + "\n" + models_table(status);
+  if (const json::object& last = object_of(status, "last_eviction"); !last.empty()) {
+    out += "\nLast eviction\n" + wrapped(text_of(last, "sentence"), kColumns - 2, "  ");
   }
   for (const json::value& warning : array_of(status, "warnings")) {
-    out += wrapped("Warning: " + std::string(warning.as_string()), 78, "");
+    out += wrapped("Warning: " + (warning.is_string() ? std::string(warning.as_string()) : ""), kColumns - 2,
+                   "");
   }
   return out;
 }

@@ -29,7 +29,9 @@ Terminal Terminal::detect() {
   for (const char* name : {"LC_CTYPE", "LANG"}) {
     locale = locale.empty() ? variable(name) : locale;
   }
-  out.unicode = locale.find("UTF-8") != std::string::npos || locale.find("utf8") != std::string::npos;
+  std::transform(locale.begin(), locale.end(), locale.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  out.unicode = locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
   return out;
 }
 
