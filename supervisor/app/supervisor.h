@@ -82,6 +82,9 @@ class Supervisor final : public SupervisorPort {
   void load_eviction(const std::string& id, std::function<void(Result<void>)> done);
   void load_context(const std::string& id, std::function<void(Result<void>)> done);
   void load_notifiers();
+  void refresh_plugin(const std::string& role, const std::string& id, const Settings& before,
+                      std::function<void()> replace);
+  void refresh_plugins(const Settings& before);
   ControlAnswer reconfigure(Result<LoadedConfig> fresh);
   ControlAnswer override_and_reload(const std::vector<std::pair<std::string, std::string>>& changes);
   void engine_failed(const std::string& role, const Error& error);

@@ -125,7 +125,9 @@ void Supervisor::load_notifiers() {
   const auto wanted = config_.settings.policy.notify;
   const auto loaded = std::make_shared<std::vector<std::shared_ptr<Notifier>>>();
   const auto left = std::make_shared<std::size_t>(wanted.size());
-  notify_.use({});
+  if (wanted.empty()) {
+    notify_.use({});  // otherwise the old ones serve until the new ones have taken over their state
+  }
   for (const std::string& id : wanted) {
     plugin_host_.notifier(id, [this, loaded, left, id](auto notifier) {
       if (notifier) {
@@ -138,6 +140,50 @@ void Supervisor::load_notifiers() {
         notify_.use(std::move(*loaded));
       }
     });
+  }
+}
+
+// New values of [plugins.<id>] go to the instance in charge; `replace` brings a new one where it cannot take
+// them.
+void Supervisor::refresh_plugin(const std::string& role, const std::string& id, const Settings& before,
+                                std::function<void()> replace) {
+  if (values_of(before, id) == values_of(config_.settings, id)) {
+    return;
+  }
+  plugin_host_.reconfigure(
+      id, role, [this, role, id, replace = std::move(replace)](const Result<bool>& taken) {
+        if (!taken) {
+          events_.add({.kind = EventKind::plugin_failed,
+                       .summary = "A plugin kept its old values",
+                       .sentence = "The " + role + " plugin " + id +
+                                   " keeps its old values: " + taken.error().text() + "."});
+        } else if (!*taken) {
+          replace();
+        }
+      });
+}
+
+void Supervisor::refresh_plugins(const Settings& before) {
+  const PolicySettings& policy = config_.settings.policy;
+  const auto ignored = [](const Result<void>&) {};
+  if (before.policy.eviction != policy.eviction) {
+    load_eviction(policy.eviction, ignored);
+  } else {
+    refresh_plugin("eviction", policy.eviction, before,
+                   [=, this, id = policy.eviction] { load_eviction(id, ignored); });
+  }
+  if (before.policy.context != policy.context) {
+    load_context(policy.context, ignored);
+  } else {
+    refresh_plugin("context", policy.context, before,
+                   [=, this, id = policy.context] { load_context(id, ignored); });
+  }
+  if (before.policy.notify != policy.notify) {
+    load_notifiers();
+    return;
+  }
+  for (const std::string& id : policy.notify) {
+    refresh_plugin("notify", id, before, [this] { load_notifiers(); });
   }
 }
 
@@ -156,15 +202,7 @@ ControlAnswer Supervisor::reconfigure(Result<LoadedConfig> fresh) {
   const Settings old = config_.settings;
   config_ = std::move(*fresh);
   apply(config_);
-  if (old.policy.eviction != config_.settings.policy.eviction) {
-    load_eviction(config_.settings.policy.eviction, [](const Result<void>&) {});
-  }
-  if (old.policy.context != config_.settings.policy.context) {
-    load_context(config_.settings.policy.context, [](const Result<void>&) {});
-  }
-  if (old.policy.notify != config_.settings.policy.notify || old.plugins != config_.settings.plugins) {
-    load_notifiers();
-  }
+  refresh_plugins(old);
   relief_.check(desk_.snapshot());
   events_.add({.kind = EventKind::config_reloaded,
                .summary = "Configuration reloaded",

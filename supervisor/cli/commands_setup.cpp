@@ -11,6 +11,7 @@
 #include "cli/status_screen.h"
 #include "config/editor.h"
 #include "config/reference.h"
+#include "plugin_host/trial.h"
 #include "store/overrides.h"
 #include "store/paths.h"
 
@@ -204,12 +205,16 @@ int run_plugin_use(const std::string& role, const std::string& name) {
 }
 
 int run_plugin_check(const std::string& file) {
-  const auto plugins = check_plugin_file(std::filesystem::absolute(file).string());
+  const auto config = LoadedConfig::load({});
+  const auto plugins =
+      check_plugin_file(std::filesystem::absolute(file).string(), config ? config->settings : Settings{});
   if (!plugins) {
     return fail(plugins.error(), kFailed);
   }
-  for (const PluginInfo& plugin : *plugins) {
-    print_plugin(plugin);
+  for (const CheckedPlugin& plugin : *plugins) {
+    print_plugin(plugin.info);
+    print(plugin.untried.empty() ? "  An instance was made and tried.\n"
+                                 : "  It was loaded but not tried: " + plugin.untried + "\n");
   }
   print("It can be used: put it into one of " + joined(plugin_dirs()) + "\n");
   return kDone;
@@ -249,7 +254,14 @@ int run_config_check(const std::string& file) {
   if (!text) {
     return fail(text.error(), kUsage);
   }
-  const ConfigResult result = load_layers({{path, *text}});
+  ConfigResult result = load_layers({{path, *text}});
+  if (result.errors.empty()) {
+    std::vector<std::string> dirs{plugin_dir()};
+    dirs.insert(dirs.end(), result.settings.plugin_dirs.begin(), result.settings.plugin_dirs.end());
+    for (const std::string& mistake : check_plugin_tables(dirs, result.settings)) {
+      result.errors.push_back(path + ": " + mistake);
+    }
+  }
   for (const std::string& error : result.errors) {
     std::fprintf(stderr, "%s\n", error.c_str());
   }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "plugin_host/snapshot_view.h"
+#include "policy/guard.h"
 
 namespace llamavisor {
 namespace {
@@ -23,24 +24,31 @@ Error failed(const std::string& id, std::int32_t code, const TextOut& error) {
 
 // --- eviction ------------------------------------------------------------------------------------------
 
+constexpr std::size_t kMaxRefused = 8;
+
 struct VictimSink {
-  std::size_t model_count = 0;
-  std::vector<RankedVictim> ranked;
+  const Snapshot& snapshot;
+  std::vector<bool> taken = std::vector<bool>(snapshot.models.size());
+  std::vector<RankedVictim> ranked{};
+  std::vector<RankedVictim> refused{};  // the first ones; the guard says to people what was wrong with them
 };
 
-// Bounds the list here; what the entries say is the guard's to judge.
 std::int32_t add_victim(void* ctx, std::uint32_t index, double score, llv_str reason) noexcept {
   auto& sink = *static_cast<VictimSink*>(ctx);
-  if (index >= sink.model_count || !std::isfinite(score) || sink.ranked.size() >= sink.model_count) {
-    return LLV_E_REFUSED;
+  const bool there = index < sink.taken.size() && !sink.taken[index];
+  const bool fine = there && std::isfinite(score) && is_evictable(sink.snapshot.models[index]);
+  if (fine) {
+    sink.taken[index] = true;
+    sink.ranked.push_back({index, score, clean_text(reason.data, reason.size)});
+  } else if (sink.refused.size() < kMaxRefused) {
+    sink.refused.push_back({index, score, clean_text(reason.data, reason.size)});
   }
-  sink.ranked.push_back({index, score, clean_text(reason.data, reason.size)});
-  return LLV_OK;
+  return fine ? LLV_OK : LLV_E_REFUSED;
 }
 
 Result<void> run_rank(const llv_eviction* table, const std::string& id, void* self, const SnapshotView& view,
                       std::uint64_t need_bytes, std::vector<RankedVictim>& out) {
-  VictimSink sink{view.snapshot().models.size(), {}};
+  VictimSink sink{view.snapshot()};
   llv_victims victims{sizeof(llv_victims), 0, &sink, &add_victim};
   TextOut error;
   const std::int32_t code = table->rank(self, view.get(), need_bytes, &victims, error.get());
@@ -50,6 +58,7 @@ Result<void> run_rank(const llv_eviction* table, const std::string& id, void* se
   std::stable_sort(sink.ranked.begin(), sink.ranked.end(),
                    [](const RankedVictim& a, const RankedVictim& b) { return a.score > b.score; });
   out = std::move(sink.ranked);
+  out.insert(out.end(), sink.refused.begin(), sink.refused.end());
   return {};
 }
 

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "plugin_host/plugin_config.h"
 #include "store/paths.h"
 
 namespace llamavisor {
@@ -20,6 +21,9 @@ namespace {
 namespace dll = boost::dll;
 constexpr const char* kEntry = "llv_plugin_entry_v1";
 constexpr std::array<std::string_view, 3> kRoles{"eviction", "context", "notify"};
+// Sizes of 1.0: the least that a plugin of major 1 brings, however much today's structs have grown.
+constexpr std::uint32_t kEntryBytes = 32;
+constexpr std::uint32_t kKeyBytes = 48;
 
 // Code that runs inside the daemon may be changed only by root or by the daemon's own user.
 Result<void> check_file(const std::string& path) {
@@ -91,11 +95,12 @@ Result<PrivateCopy> private_copy(const std::string& path) {
   return PrivateCopy(copy.string());
 }
 
-// Copies what both sides know of a table into a zeroed one of today.
+// Copies what both sides know of a table into a zeroed one of today. A size that no compiler makes is rounded
+// down, so that no pointer is copied in part.
 template <class T>
 T sized_copy(const void* from, std::uint32_t their_size) {
   T out{};
-  std::memcpy(&out, from, std::min<std::size_t>(their_size, sizeof(T)));
+  std::memcpy(&out, from, std::min<std::size_t>(their_size - their_size % alignof(T), sizeof(T)));
   return out;
 }
 
@@ -114,12 +119,6 @@ PluginKey read_key(const llv_plugin& plugin, std::uint32_t index) {
   return out;
 }
 
-// [a-z][a-z0-9_]{0,31}
-bool is_plugin_id(const std::string& id) {
-  const bool starts = !id.empty() && id.size() <= 32 && id[0] >= 'a' && id[0] <= 'z';
-  return starts && id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
-}
-
 Error bad(const std::string& path, const std::string& what) {
   return Error(path + ": " + what, "build it anew with llamavisor's SDK");
 }
@@ -128,7 +127,7 @@ Result<void> check_entry(const llv_entry* entry, const std::string& path) {
   if (entry->magic != LLV_ENTRY_MAGIC) {
     return bad(path, "the entry has a wrong magic number");
   }
-  if (entry->struct_size < sizeof(llv_entry)) {
+  if (entry->struct_size < kEntryBytes) {
     return bad(path, "the entry is too short");
   }
   if (entry->abi_major != LLV_ABI_MAJOR) {
@@ -162,12 +161,15 @@ Result<PluginInfo> read_plugin(const llv_plugin* plugin, const std::string& path
   }
   out.version = out.table.version == nullptr ? "" : out.table.version;
   out.summary = out.table.summary == nullptr ? "" : out.table.summary;
-  const bool keys_fit = out.table.keys != nullptr && out.table.key_stride >= offsetof(llv_key, min);
+  const bool keys_fit = out.table.keys != nullptr && out.table.key_stride >= kKeyBytes;
   if (out.table.key_count > 256 || (out.table.key_count > 0 && !keys_fit)) {
     return bad(path, "the key table makes no sense");
   }
   for (std::uint32_t i = 0; i < out.table.key_count; ++i) {
     out.keys.push_back(read_key(out.table, i));
+  }
+  if (auto fine = PluginConfig::check_keys(out); !fine) {
+    return bad(path, fine.error().message);
   }
   for (const std::string_view role : kRoles) {
     if (out.table.get_role(role_id(std::string(role)).c_str()) != nullptr) {
@@ -183,6 +185,11 @@ Result<PluginInfo> read_plugin(const llv_plugin* plugin, const std::string& path
 std::string role_id(const std::string& role) {
   const bool known = std::find(kRoles.begin(), kRoles.end(), role) != kRoles.end();
   return known ? "llv." + role + "/1" : "";
+}
+
+bool is_plugin_id(const std::string& id) {
+  const bool starts = !id.empty() && id.size() <= 32 && id[0] >= 'a' && id[0] <= 'z';
+  return starts && id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
 }
 
 PluginLibrary::PluginLibrary() = default;

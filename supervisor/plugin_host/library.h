@@ -61,4 +61,7 @@ class PluginLibrary {
 // "eviction" <-> "llv.eviction/1"; empty for what is not a role.
 std::string role_id(const std::string& role);
 
+// [a-z][a-z0-9_]{0,31}
+bool is_plugin_id(const std::string& id);
+
 }  // namespace llamavisor

@@ -1,41 +1,33 @@
 #include "plugin_host/plugin_config.h"
 
 #include <algorithm>
-#include <charconv>
+#include <set>
 
 #include "base/overloaded.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "config/layers.h"
 
 namespace llamavisor {
 namespace {
 
-// A default is written as in TOML but without quotes; a list is written ["a", "b"].
-PluginValue value_of_default(const PluginKey& key) {
-  const std::string& text = key.default_value;
-  if (key.type == LLV_KEY_BOOL) {
-    return text == "true";
+// A default is written as in TOML, text without its quotes.
+Result<PluginValue> value_of_default(const PluginKey& key) {
+  if (key.type == LLV_KEY_STR || key.type == LLV_KEY_DURATION || key.type == LLV_KEY_BYTES) {
+    return PluginValue(key.default_value);
   }
-  if (key.type == LLV_KEY_I64) {
-    std::int64_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
+  const ConfigResult read = load_layers({{"default", "[plugins.p]\nk = " + key.default_value}});
+  const auto table = read.settings.plugins.find("p");
+  if (!read.errors.empty() || table == read.settings.plugins.end()) {
+    return Error(key.name + ": its default is not a value: " + key.default_value);
   }
-  if (key.type == LLV_KEY_F64) {
-    double number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
-  }
-  if (key.type != LLV_KEY_STR_LIST) {
-    return text;
-  }
-  std::vector<std::string> items;
-  for (std::size_t at = text.find('"'); at != std::string::npos; at = text.find('"', at)) {
-    const std::size_t end = text.find('"', at + 1);
-    items.push_back(text.substr(at + 1, end - at - 1));
-    at = end == std::string::npos ? end : end + 1;
-  }
-  return items;
+  return table->second.at("k");
+}
+
+// [a-z][a-z0-9_]*
+bool is_key_name(const std::string& name) {
+  return !name.empty() && name[0] >= 'a' && name[0] <= 'z' &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
 }
 
 const char* wanted(std::int32_t type) {
@@ -101,6 +93,31 @@ Result<PluginConfig::Value> PluginConfig::convert(const PluginKey& key, const Pl
   return in_range ? Result<Value>(boost::system::in_place_value, std::move(*out)) : in_range.error();
 }
 
+Result<void> PluginConfig::check_keys(const PluginInfo& plugin) {
+  std::set<std::string> names;
+  for (const PluginKey& key : plugin.keys) {
+    if (!is_key_name(key.name)) {
+      return Error("\"" + key.name + "\" is not the name of a key");
+    }
+    if (!names.insert(key.name).second) {
+      return Error("two keys are named " + key.name);
+    }
+    if (key.type < LLV_KEY_I64 || key.type > LLV_KEY_STR_LIST) {
+      return Error("key " + key.name + " has type " + std::to_string(key.type) +
+                   ", which this llamavisor does not know");
+    }
+    if (!key.has_default) {
+      continue;
+    }
+    const auto value = value_of_default(key);
+    const auto fits = value ? convert(key, *value) : Result<Value>(value.error());
+    if (!fits) {
+      return fits.error().within("the default of key");
+    }
+  }
+  return {};
+}
+
 Result<PluginConfig> PluginConfig::check(const PluginInfo& plugin,
                                          const std::map<std::string, PluginValue>& values) {
   PluginConfig out;
@@ -114,7 +131,8 @@ Result<PluginConfig> PluginConfig::check(const PluginInfo& plugin,
       }
       continue;
     }
-    auto value = convert(key, given == values.end() ? value_of_default(key) : given->second);
+    const auto raw = given == values.end() ? value_of_default(key) : Result<PluginValue>(given->second);
+    auto value = raw ? convert(key, *raw) : Result<Value>(raw.error());
     if (!value) {
       return value.error().within("[plugins." + plugin.id + "]");
     }

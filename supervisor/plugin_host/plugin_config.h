@@ -19,6 +19,9 @@ class PluginConfig {
   static Result<PluginConfig> check(const PluginInfo& plugin,
                                     const std::map<std::string, PluginValue>& values);
 
+  // Is the plugin's own key table sound: names, types, ranges, and defaults that fit them?
+  static Result<void> check_keys(const PluginInfo& plugin);
+
   // Valid while this object lives and stays where it is.
   [[nodiscard]] llv_config table() const;
 

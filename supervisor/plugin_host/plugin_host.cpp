@@ -8,12 +8,13 @@
 
 #include "base/text.h"
 #include "plugin_host/adapters.h"
+#include "plugin_host/handover.h"
+#include "plugin_host/trial.h"
 
 namespace llamavisor {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::chrono::seconds kStartDeadline{5};
 
 struct Found {
   std::shared_ptr<PluginLibrary> library;
@@ -76,20 +77,6 @@ Result<Found> find_plugin(const std::vector<std::string>& dirs, const std::strin
                near.empty() ? "see llamavisor plugin list" : "did you mean " + near + "?");
 }
 
-// One pinned-free, idle model: every policy must be able to answer on it.
-Snapshot canned_snapshot(const Clock& clock) {
-  Snapshot out;
-  out.now = clock.now();
-  out.limit_bytes = 2ULL << 30U;
-  out.used_bytes = 1ULL << 30U;
-  ModelView model;
-  model.name = "self-test:latest";
-  model.charge_bytes = model.forecast_bytes = out.used_bytes;
-  model.last_used = model.loaded = out.now - std::chrono::minutes(1);
-  out.models.push_back(model);
-  return out;
-}
-
 }  // namespace
 
 std::vector<ListedPlugin> list_plugins(const std::vector<std::string>& dirs) {
@@ -105,45 +92,94 @@ std::vector<ListedPlugin> list_plugins(const std::vector<std::string>& dirs) {
   return out;
 }
 
-Result<std::vector<PluginInfo>> check_plugin_file(const std::string& path) {
-  const auto library = PluginLibrary::open(path);
-  if (!library) {
-    return library.error();
-  }
-  std::vector<PluginInfo> out;
-  for (PluginInfo info : (*library)->plugins()) {
-    for (const std::string& role : info.roles) {
-      if (auto whole = check_role(info, role); !whole) {
-        return whole.error();
+std::vector<std::string> check_plugin_tables(const std::vector<std::string>& dirs, const Settings& settings) {
+  std::vector<std::string> out;
+  std::vector<std::string> ids;
+  for (const ListedPlugin& file : list_plugins(dirs)) {
+    for (const PluginInfo& plugin : file.plugins) {
+      ids.push_back(plugin.id);
+      const auto values = settings.plugins.find(plugin.id);
+      const auto config = values == settings.plugins.end() ? Result<PluginConfig>(PluginConfig())
+                                                           : PluginConfig::check(plugin, values->second);
+      if (!config) {
+        out.push_back(config.error().text());
       }
     }
-    info.table = {};
-    out.push_back(std::move(info));
+  }
+  for (const auto& [id, values] : settings.plugins) {
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) {
+      const std::string near = closest(id, ids);
+      out.push_back("[plugins." + id + "]: no such plugin in the plugin folders" +
+                    (near.empty() ? "" : "; did you mean " + near + "?"));
+    }
   }
   return out;
+}
+
+std::map<std::string, PluginValue> values_of(const Settings& settings, const std::string& id) {
+  const auto values = settings.plugins.find(id);
+  return values == settings.plugins.end() ? std::map<std::string, PluginValue>{} : values->second;
+}
+
+std::shared_ptr<PluginInstance> PluginHost::running(const std::string& id, const std::string& role) const {
+  const auto found = running_.find({role, id});
+  return found == running_.end() ? nullptr : found->second.lock();
+}
+
+template <class Policy>
+void PluginHost::prove(const std::shared_ptr<PluginInstance>& instance, const std::string& role,
+                       const std::shared_ptr<Policy>& policy,
+                       std::function<void(Result<std::shared_ptr<Policy>>)> done) {
+  try_policy(policy, clock_,
+             [this, instance, role, policy, done = std::move(done)](const Result<void>& tried) {
+               if (!tried) {
+                 done(tried.error());
+                 return;
+               }
+               running_[{role, instance->info().id}] = instance;
+               done(policy);
+             });
 }
 
 void PluginHost::open(const std::string& id, const std::string& role, Opened done) {
   const auto guard = boost::asio::make_work_guard(io_);
   boost::asio::post(workers_, [this, guard, id, role, dirs = dirs_, done = std::move(done)] {
     auto found = find_plugin(dirs, id, role);
-    boost::asio::post(io_, [this, found = std::move(found), done]() mutable {
+    boost::asio::post(io_, [this, id, role, found = std::move(found), done]() mutable {
       if (!found) {
         done(found.error());
         return;
       }
-      const auto values = settings_.plugins.find(found->info.id);
-      auto config = PluginConfig::check(found->info, values == settings_.plugins.end()
-                                                         ? std::map<std::string, PluginValue>{}
-                                                         : values->second);
+      auto config = PluginConfig::check(found->info, values_of(settings_, id));
       if (!config) {
         done(config.error());
         return;
       }
       PluginInstance::start({io_, clock_, found->library, found->info, std::move(*config), ++generation_},
-                            kStartDeadline, std::move(done));
+                            kStartDeadline, [old = running(id, role), done](auto instance) {
+                              if (!instance || !old) {
+                                done(std::move(instance));
+                                return;
+                              }
+                              hand_over(old, *instance, kStartDeadline, [instance, done] { done(instance); });
+                            });
     });
   });
+}
+
+void PluginHost::reconfigure(const std::string& id, const std::string& role,
+                             std::function<void(Result<bool>)> done) {
+  const auto instance = running(id, role);
+  if (!instance) {
+    done(false);
+    return;
+  }
+  auto config = PluginConfig::check(instance->info(), values_of(settings_, id));
+  if (!config) {
+    done(config.error());
+    return;
+  }
+  llamavisor::reconfigure(instance, std::move(*config), kStartDeadline, std::move(done));
 }
 
 void PluginHost::eviction(const std::string& id,
@@ -153,10 +189,7 @@ void PluginHost::eviction(const std::string& id,
       done(instance.error());
       return;
     }
-    const auto policy = as_eviction_policy(*instance, settings_.policy.deadline);
-    policy->rank(canned_snapshot(clock_), 1, [policy, done](const auto& ranked) {
-      done(ranked ? Result<std::shared_ptr<EvictionPolicy>>(policy) : ranked.error().within("self-test"));
-    });
+    prove(*instance, "eviction", as_eviction_policy(*instance, settings_.policy.deadline), done);
   });
 }
 
@@ -167,25 +200,19 @@ void PluginHost::context(const std::string& id,
       done(instance.error());
       return;
     }
-    ContextQuestion question;
-    question.model.name = "self-test:latest";
-    question.default_num_ctx = 4096;
-    const auto policy = as_context_policy(*instance, settings_.policy.deadline);
-    policy->choose(canned_snapshot(clock_), question, [policy, done](const auto& choice) {
-      const bool fine = choice && choice->num_ctx > 0;
-      done(fine     ? Result<std::shared_ptr<ContextPolicy>>(policy)
-           : choice ? Error("self-test: it chose num_ctx 0")
-                    : choice.error().within("self-test"));
-    });
+    prove(*instance, "context", as_context_policy(*instance, settings_.policy.deadline), done);
   });
 }
 
 void PluginHost::notifier(const std::string& id,
                           std::function<void(Result<std::shared_ptr<Notifier>>)> done) {
   open(id, "notify", [this, done = std::move(done)](auto instance) {
-    done(instance
-             ? Result<std::shared_ptr<Notifier>>(as_notifier(*instance, settings_.policy.notify_deadline))
-             : instance.error());
+    if (!instance) {
+      done(instance.error());
+      return;
+    }
+    running_[{"notify", (*instance)->info().id}] = *instance;
+    done(as_notifier(*instance, settings_.policy.notify_deadline));
   });
 }
 

@@ -1,8 +1,8 @@
 // Finds the plugins, keeps those in use, and swaps them.
 //
 // A swap prepares the new instance off the io thread while the old one serves: check the file, open a
-// private copy, create, and try it on a canned snapshot. Only then does the caller put it in charge. Any
-// failure leaves the old one where it is.
+// private copy, create, let it restore what a predecessor of the same id saved, and try it. Only then does
+// the caller put it in charge. Any failure leaves the old one where it is.
 //
 // Thread: io thread only; `done` comes there too.
 #pragma once
@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/settings.h"
@@ -29,8 +30,13 @@ struct ListedPlugin {
 
 // Every *.so in the folders, in order; a folder that is not there is passed over. Blocking.
 std::vector<ListedPlugin> list_plugins(const std::vector<std::string>& dirs);
-// Opens one file by all the rules. Blocking.
-Result<std::vector<PluginInfo>> check_plugin_file(const std::string& path);
+// What is wrong in the [plugins.<id>] tables, by the key tables of the plugins in the folders. Blocking.
+std::vector<std::string> check_plugin_tables(const std::vector<std::string>& dirs, const Settings& settings);
+
+// How long create() and what belongs to a swap may take.
+constexpr std::chrono::seconds kStartDeadline{5};
+// The table [plugins.<id>]; empty when there is none.
+std::map<std::string, PluginValue> values_of(const Settings& settings, const std::string& id);
 
 class PluginHost {
  public:
@@ -47,9 +53,19 @@ class PluginHost {
   void context(const std::string& id, std::function<void(Result<std::shared_ptr<ContextPolicy>>)> done);
   void notifier(const std::string& id, std::function<void(Result<std::shared_ptr<Notifier>>)> done);
 
+  // Offers the present [plugins.<id>] to the running instance. True: taken over. False: only a new instance
+  // can have them (or none runs). On an error the old values stay in force.
+  void reconfigure(const std::string& id, const std::string& role, std::function<void(Result<bool>)> done);
+
  private:
   using Opened = std::function<void(Result<std::shared_ptr<PluginInstance>>)>;
   void open(const std::string& id, const std::string& role, Opened done);
+  [[nodiscard]] std::shared_ptr<PluginInstance> running(const std::string& id, const std::string& role) const;
+  // Tries the policy that is made of `instance`; one that passes is the running one of its role and id.
+  template <class Policy>
+  void prove(const std::shared_ptr<PluginInstance>& instance, const std::string& role,
+             const std::shared_ptr<Policy>& policy,
+             std::function<void(Result<std::shared_ptr<Policy>>)> done);
 
   boost::asio::io_context& io_;
   boost::asio::thread_pool& workers_;
@@ -57,6 +73,8 @@ class PluginHost {
   std::vector<std::string> dirs_;
   Settings settings_;
   unsigned generation_ = 0;
+  // The instance that was last handed out, by role and id; gone once nobody uses it.
+  std::map<std::pair<std::string, std::string>, std::weak_ptr<PluginInstance>> running_;
 };
 
 }  // namespace llamavisor
