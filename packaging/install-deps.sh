@@ -20,8 +20,8 @@ toolchain="g++ cmake@cmake ninja-build@ninja pkg-config@pkg-config git@git curl@
 declare -A packages_of=(
   [build]="$toolchain ccache@ccache libtomlplusplus-dev libcurl4-openssl-dev libspdlog-dev libfmt-dev
     libcli11-dev libsimdjson-dev libssl-dev libsystemd-dev libzstd-dev scdoc@scdoc"
-  [test]="catch2 clang-14? clang-format-14? clang-tidy-14? dbus@dbus-run-session python3@python3 nodejs@node
-    npm@npm shellcheck@shellcheck procps@pgrep"
+  [test]="abigail-tools@abidiff catch2 clang-14? clang-format-14? clang-tidy-14? dbus@dbus-run-session
+    python3@python3 nodejs@node npm@npm shellcheck@shellcheck procps@pgrep"
   [bench]="haproxy@haproxy nginx-light|nginx@nginx wrk@wrk"
   [archive]="curl@curl ca-certificates zstd@zstd"
   [ollama]="$toolchain nlohmann-json3-dev libstb-dev libgomp1 python3@python3"

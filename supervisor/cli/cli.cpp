@@ -24,7 +24,7 @@ constexpr const char* kFooter =
 struct Words {
   std::function<int()> run;
   ServeOptions serve;
-  std::string model, limit, name, role, file, key, value, shell;
+  std::string model, limit, name, id, role = "eviction", language = "c++", file, key, value, shell;
   std::string config_file;
   bool as_json = false, follow = false, origin = false, env = false;
   unsigned lines = 100;
@@ -125,6 +125,12 @@ void add_plugin(CLI::App& app, Words& words) {
           [&] { return run_plugin_check(words.file); })
       ->add_option("file", words.file, "The shared library")
       ->required();
+  CLI::App* fresh = command(*plugin, words, "new", "Write a plugin project into a new folder",
+                            [&] { return run_plugin_new(words.id, words.role, words.language); });
+  fresh->add_option("id", words.id, "Its id and folder: lower-case letters, digits and _")->required();
+  fresh->add_option("--role", words.role, "eviction, context or notify (default eviction)")
+      ->check(CLI::IsMember({"eviction", "context", "notify"}));
+  fresh->add_option("--lang", words.language, "c or c++ (default c++)")->check(CLI::IsMember({"c", "c++"}));
 }
 
 void add_config(CLI::App& app, Words& words) {

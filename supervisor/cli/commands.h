@@ -39,6 +39,9 @@ int run_config_path();
 int run_config_set(const std::string& key, const std::string& value, const std::string& config_file);
 int run_config_reference();
 
+// a plugin project (plugin_new.cpp)
+int run_plugin_new(const std::string& name, const std::string& role, const std::string& language);
+
 // checks (doctor.cpp)
 int run_doctor(bool as_json, const std::string& config_file);
 

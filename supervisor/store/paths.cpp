@@ -77,5 +77,11 @@ std::string plugin_dir() {
 std::string profile_dir() {
   return (prefix() / "share/llamavisor/profiles").string();
 }
+std::string template_dir() {
+  return (prefix() / "share/llamavisor-sdk/template").string();
+}
+std::string install_prefix() {
+  return prefix().string();
+}
 
 }  // namespace llamavisor

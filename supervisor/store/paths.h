@@ -18,5 +18,7 @@ std::string control_socket_path();  // LLAMAVISOR_SOCKET, else control.sock in t
 // <prefix>/share/llamavisor/profiles. A build tree has the same shape.
 std::string plugin_dir();
 std::string profile_dir();
+std::string template_dir();  // <prefix>/share/llamavisor-sdk/template
+std::string install_prefix();
 
 }  // namespace llamavisor

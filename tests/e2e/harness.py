@@ -109,11 +109,11 @@ def request(port, method, path, body=None, headers=None, timeout=120):
 class Supervisor:
     """llamavisor serve on a free port, with its own home, models folder and runtime folder."""
 
-    def __init__(self, config="", args=(), env=None, models=(), ollama=None):
+    def __init__(self, config="", args=(), env=None, models=(), ollama=None, program=None):
         self.home = tempfile.mkdtemp(prefix="llv-e2e-")
         self.models = os.path.join(self.home, "models")
         self.ollama = ollama or need("LLV_OLLAMA")
-        self.program = need("LLV_PROGRAM")
+        self.program = program or need("LLV_PROGRAM")
         self.port = free_port()
         self.config = os.path.join(self.home, "llamavisor.toml")
         self.args = list(args)

@@ -103,8 +103,8 @@ typedef struct llv_host {
 
 #define LLV_KEY_REQUIRED UINT32_C(1) /* flag: the user must set it; only without a default */
 
-/* One key of [plugins.<id>]. The host checks values against this table before create(), fills the
- * defaults, and shows it in `plugin info`, `config check` and reference.toml. Static in the plugin. */
+/* One key of [plugins.<id>]. The host checks values against this table in `config check` and
+ * before create(), fills the defaults, and shows it in `plugin info`. Static in the plugin. */
 typedef struct llv_key {
   const char* name; /* [a-z][a-z0-9_]* */
   /* As the user would write it, without the quotes of a string; a list is a TOML array. NULL: no

@@ -1,4 +1,4 @@
-// A template for an eviction policy: copy this folder, rename my_policy, change rank().
+// my_plugin: an eviction policy. Change rank().
 //
 // This one lets the model go first that would be back soonest: the one whose last load took the least time.
 // Models that were used within `grace` come after all others.
@@ -9,10 +9,10 @@ namespace {
 
 using namespace llamavisor;
 
-class MyPolicy final : public Eviction {
+class Policy final : public Eviction {
  public:
   // Read the configuration here: it is checked already, and valid only now.
-  MyPolicy(Host host, const Config& config) : grace_(config.duration("grace")) {
+  Policy(Host host, const Config& config) : grace_(config.duration("grace")) {
     host.log(LLV_LOG_INFO, "grace is " + text::duration(grace_));
   }
 
@@ -37,6 +37,6 @@ class MyPolicy final : public Eviction {
 
 }  // namespace
 
-// Class, id, version, one line about it, and the keys of [plugins.my_policy].
-LLV_PLUGIN(MyPolicy, "my_policy", "0.1.0", "Evicts the model that loads fastest",
+// Class, id, version, one line about it, and the keys of [plugins.my_plugin].
+LLV_PLUGIN(Policy, "my_plugin", "0.1.0", "Evicts the model that loads fastest",
            key(LLV_KEY_DURATION, "grace", "30s", "models used more recently than this go last", 0, 3.6e12))
