@@ -72,3 +72,7 @@ class Examples(EndToEnd):
         self.assertEqual(s.status()["eviction_policy"], "round_robin")
         s.cli("config", "set", "plugins.round_robin.tie", "old", "--config", s.config)
         self.assertIn("did you mean ties?", s.cli("config", "check", s.config, code=2))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

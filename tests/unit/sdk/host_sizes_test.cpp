@@ -19,7 +19,8 @@ namespace {
 
 enum class Host { of_1_0, of_tomorrow };
 constexpr std::size_t kGrowth = 24;
-constexpr char kJunk = '\x5a';  // what a plugin of today must not take for a value
+constexpr unsigned char kJunk =
+    0xff;  // as flags and known bits it says everything, so that who reads it is seen
 
 // Memory that ends at a page without any access.
 class Fenced {
