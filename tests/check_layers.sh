@@ -19,6 +19,6 @@ done < <(grep -rnE '#include "[a-z_]+/' supervisor --include='*.h' --include='*.
 while IFS= read -r hit; do complain "$hit: only plugin_host sees the SDK"; done \
   < <(grep -rnE '#include <llamavisor/' supervisor --include='*.h' --include='*.cpp' | grep -v '^supervisor/plugin_host/' || true)
 while IFS= read -r hit; do complain "$hit: plugins see only the SDK"; done \
-  < <(grep -rnE '#include "' plugins sdk/template --include='*.cpp' --include='*.h' | grep -vE '"llamavisor/' || true)
+  < <(grep -rnE '#include "' plugins sdk/template --include='*.cpp' --include='*.h' | grep -vE '"(llamavisor/|[a-z_]+\.h")' || true)
 [ "$bad" = 0 ] && echo "folders include only lower ranks: ok"
 exit "$bad"

@@ -145,7 +145,7 @@ class AdmissionDesk {
   void start(const Ask& ask, const Name& name);
   void size(const Ask& ask);
   void decide();
-  void decide_ranked(std::vector<RankedVictim> ranked);
+  void decide_ranked(const Snapshot& then, std::vector<RankedVictim> ranked);
   [[nodiscard]] AdmissionQuestion question() const;
   [[nodiscard]] Snapshot snapshot_without_old() const;
   void look_then_decide();

@@ -65,6 +65,9 @@ void Executor::finish(Result<UnloadOutcome> outcome) {
   const SteadyTime last_used = order->residency->last_used;
   if (outcome) {
     tell(*order, *outcome, last_used);
+    if (order->kind == EventKind::eviction) {
+      ledger_.note_evicted(*order->residency);
+    }
     ledger_.remove(order->residency->key);
   } else if (order->residency->state == ResidencyState::draining) {
     ledger_.set_state(*order->residency, ResidencyState::ready);  // it was still in use: nothing happened

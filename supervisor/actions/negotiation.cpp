@@ -1,10 +1,22 @@
 // The admission desk's negotiation for one model: see the essay in admission_desk.h.
+#include <algorithm>
+
 #include "actions/admission_desk.h"
 #include "base/overloaded.h"
 #include "base/units.h"
 #include "policy/guard.h"
 
 namespace llamavisor {
+namespace {
+
+// The number of models when it is not among them.
+std::size_t index_of(const Snapshot& snapshot, const std::string& name) {
+  const auto it = std::find_if(snapshot.models.begin(), snapshot.models.end(),
+                               [&](const ModelView& model) { return model.name == name; });
+  return static_cast<std::size_t>(it - snapshot.models.begin());
+}
+
+}  // namespace
 
 void AdmissionDesk::start(const Ask& ask, const Name& name) {
   negotiation_ = Negotiation{};
@@ -38,6 +50,7 @@ void AdmissionDesk::size(const Ask& ask) {
   for (const ModelView& model : now.models) {
     question.room_bytes -= std::min(question.room_bytes, model.pinned ? model.charge_bytes : 0);
   }
+  question.room_bytes = std::min(question.room_bytes, rule.limit_bytes.value_or(question.room_bytes));
   const std::uint64_t at_1k = p_.tasks.forecast(question.model, 1024).bytes;
   const std::uint64_t at_2k = p_.tasks.forecast(question.model, 2048).bytes;
   question.kv_bytes_per_token = (at_2k - std::min(at_2k, at_1k)) / 1024;
@@ -48,7 +61,9 @@ void AdmissionDesk::size(const Ask& ask) {
 }
 
 AdmissionQuestion AdmissionDesk::question() const {
-  return {negotiation_->model.name, negotiation_->forecast.bytes, settings_.memory.min_available_bytes};
+  const ModelRule rule = rule_for(settings_, negotiation_->model.name);
+  return {negotiation_->model.name, negotiation_->forecast.bytes, settings_.memory.min_available_bytes,
+          rule.exclusive.value_or(""), rule.limit_bytes};
 }
 
 // A residency that makes way for its own larger self is not in its own way.
@@ -84,8 +99,8 @@ void AdmissionDesk::decide() {
   } else if (!std::exchange(negotiation_->looked, true)) {
     look_then_decide();
   } else {
-    p_.engine.rank(now, negotiation_->forecast.bytes,
-                   [this](std::vector<RankedVictim> ranked) { decide_ranked(std::move(ranked)); });
+    p_.engine.rank(now, missing_bytes(question(), now),
+                   [this, now](std::vector<RankedVictim> ranked) { decide_ranked(now, std::move(ranked)); });
   }
 }
 
@@ -98,12 +113,15 @@ void AdmissionDesk::look_then_decide() {
 }
 
 // The ranking was made a moment ago, off this thread: decide on the models as they are now.
-void AdmissionDesk::decide_ranked(std::vector<RankedVictim> ranked) {
+void AdmissionDesk::decide_ranked(const Snapshot& then, std::vector<RankedVictim> ranked) {
   if (abandoned()) {
     end_negotiation();
     return;
   }
   const Snapshot now = snapshot_without_old();
+  for (RankedVictim& victim : ranked) {
+    victim.model_index = index_of(now, then.models[victim.model_index].name);
+  }
   std::erase_if(ranked, [&](const RankedVictim& victim) {
     return victim.model_index >= now.models.size() || !is_evictable(now.models[victim.model_index]);
   });

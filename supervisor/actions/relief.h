@@ -21,11 +21,14 @@ class RelievePressure {
     rule_ = rule;
     unload_timeout_ = unload_timeout;
   }
-  // Does nothing while an earlier relief, or any eviction, is under way.
+  // Models that break the owner's rules go, then what is too much. Does nothing while an earlier relief, or
+  // any eviction, is under way.
   void check(const Snapshot& snapshot);
+  // Asks the policy what it wants to unload on its own account, and does it; under the same condition.
+  void check_due(const Snapshot& snapshot);
 
  private:
-  void evict(const std::vector<RankedVictim>& ranked, const Relief& relief, const Snapshot& snapshot);
+  void evict(const std::vector<RankedVictim>& victims, const std::string& why, const Snapshot& snapshot);
 
   Ledger& ledger_;
   PolicyEngine& engine_;

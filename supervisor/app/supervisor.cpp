@@ -34,7 +34,8 @@ Supervisor::Supervisor(asio::io_context& io, LoadedConfig config)
                  after_sample();
                }),
       signals_(io, SIGTERM, SIGINT, SIGHUP),
-      drain_timer_(io) {
+      drain_timer_(io),
+      due_timer_(io) {
   wire_up();
 }
 
@@ -65,8 +66,10 @@ void Supervisor::wire_up() {
     desk_.loaded(residency);
     sampler_.look_soon();
   });
-  ledger_.set_pin_rule(
-      [this](const std::string& name) { return rule_for(config_.settings, name).pin.value_or(false); });
+  ledger_.set_rules([this](const std::string& name) { return rule_for(config_.settings, name); });
+  ledger_.on_use([this](const Residency& residency) {
+    engine_.shadow().note_use(residency.name, ledger_.reload(residency));
+  });
   notify_listener_ = events_.listen([this](const Event& event) { notify_.push(event); });
   server_.on_change([this](ServerState state) { server_changed(state); });
   gateway_ = std::make_unique<Gateway>(
@@ -131,6 +134,7 @@ void Supervisor::start_server() {
 
 void Supervisor::opened() {
   sampler_.start(config_.settings.monitor_interval);
+  ask_due();
   log_info("serving on " + gateway_->address() + " with Ollama " + server_.version() + ", profile " +
            config_.settings.profile + ", budget " + format_bytes(desk_.limit_bytes()));
   malloc_trim(0);  // what reading the configuration and the models folder took goes back
@@ -179,6 +183,7 @@ void Supervisor::stop_gracefully() {
 
 void Supervisor::stop_server() {
   sampler_.stop();
+  due_timer_.cancel();
   gateway_->close_all();
   drain_timer_.cancel();
   const auto end = [this](const Result<void>& stopped) {
@@ -249,6 +254,20 @@ std::optional<std::uint16_t> Supervisor::server_port() const {
 
 void Supervisor::after_sample() {
   relief_.check(desk_.snapshot());
+}
+
+// A policy that unloads on its own account is asked more often than the memory is looked at.
+void Supervisor::ask_due() {
+  constexpr std::chrono::seconds kDueInterval{2};
+  if (engine_.acts_unasked() && server_.state() == ServerState::ready) {
+    relief_.check_due(desk_.snapshot());
+  }
+  due_timer_.expires_after(kDueInterval);
+  due_timer_.async_wait([this](const boost::system::error_code& ec) {
+    if (!ec) {
+      ask_due();
+    }
+  });
 }
 
 }  // namespace llamavisor

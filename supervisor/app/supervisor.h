@@ -52,6 +52,8 @@ class Supervisor final : public SupervisorPort {
   ControlAnswer use_profile(const std::string& name) override;
   boost::json::object plugins() override;
   void use_plugin(const std::string& role, const std::string& name, ControlCallback done) override;
+  void shadow_plugin(const std::string& role, const std::string& name, ControlCallback done) override;
+  boost::json::object compare() override;
   boost::json::object config() override;
   ControlAnswer reload() override;
   void doctor(ControlCallback done) override;
@@ -89,6 +91,11 @@ class Supervisor final : public SupervisorPort {
   ControlAnswer override_and_reload(const std::vector<std::pair<std::string, std::string>>& changes);
   void engine_failed(const std::string& role, const Error& error);
   void after_sample();
+  void ask_due();
+
+  // the shadow policy (supervisor_shadow.cpp)
+  void load_shadow(const std::string& id, std::function<void(Result<void>)> done);
+
   Result<LaunchPlan> launch_plan(std::uint16_t port, bool automatic_restart);
 
   boost::asio::io_context& io_;
@@ -114,6 +121,7 @@ class Supervisor final : public SupervisorPort {
   std::unique_ptr<ControlServer> control_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer drain_timer_;
+  boost::asio::steady_timer due_timer_;
 
   std::uint32_t started_num_ctx_ = 0;  // OLLAMA_CONTEXT_LENGTH of the running server
   std::set<std::string> warnings_;

@@ -43,6 +43,7 @@ void Supervisor::apply(const LoadedConfig& config) {
   plugin_host_.configure(plugin_dirs(settings), settings);
   relief_.configure({settings.memory.min_available_bytes, settings.memory.psi_full_percent},
                     settings.memory.unload_timeout);
+  ledger_.set_thrash_window(settings.policy.thrash_window);
   sampler_.set_interval(settings.monitor_interval);
   desk_.configure(settings, config.limit_bytes(), default_num_ctx());
   warnings_.insert(config.warnings.begin(), config.warnings.end());
@@ -70,6 +71,7 @@ Result<LaunchPlan> Supervisor::launch_plan(std::uint16_t port, bool automatic_re
 void Supervisor::load_policies(std::function<void()> done) {
   load_notifiers();
   load_eviction(config_.settings.policy.eviction, [](const Result<void>&) {});
+  load_shadow(config_.settings.policy.shadow, [](const Result<void>&) {});
   load_context(config_.settings.policy.context, [this, done = std::move(done)](const Result<void>&) {
     ContextQuestion question;
     question.default_num_ctx = default_num_ctx();
@@ -177,6 +179,12 @@ void Supervisor::refresh_plugins(const Settings& before) {
   } else {
     refresh_plugin("context", policy.context, before,
                    [=, this, id = policy.context] { load_context(id, ignored); });
+  }
+  if (before.policy.shadow != policy.shadow) {
+    load_shadow(policy.shadow, ignored);
+  } else if (!policy.shadow.empty()) {
+    refresh_plugin("eviction", policy.shadow, before,
+                   [=, this, id = policy.shadow] { load_shadow(id, ignored); });
   }
   if (before.policy.notify != policy.notify) {
     load_notifiers();

@@ -115,6 +115,9 @@ json::object Supervisor::status() {
                    {"waiting", desk_.waiting()},
                    {"connections", gateway_->connections()},
                    {"warnings", std::move(warnings)}};
+  if (!engine_.shadow().id().empty()) {
+    out["shadow"] = compare();
+  }
   if (const auto last = events_.last(EventKind::eviction)) {
     out["last_eviction"] = event_json(*last);
   }

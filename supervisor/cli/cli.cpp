@@ -121,6 +121,13 @@ void add_plugin(CLI::App& app, Words& words) {
                           [&] { return run_plugin_use(words.role, words.name); });
   use->add_option("role", words.role, "eviction, context or notify")->required();
   use->add_option("name", words.name, "Name of the plugin")->required();
+  CLI::App* shadow = command(*plugin, words, "shadow", "Let a second policy answer beside the one in charge",
+                             [&] { return run_plugin_shadow(words.role, words.name); });
+  shadow->add_option("role", words.role, "eviction")->required();
+  shadow->add_option("name", words.name, "Name of the plugin, or off")->required();
+  add_json(command(*plugin, words, "compare", "How often the shadow differs, and what each policy costs",
+                   [&] { return run_plugin_compare(words.as_json); }),
+           words);
   command(*plugin, words, "check", "Is this file a plugin that can be used?",
           [&] { return run_plugin_check(words.file); })
       ->add_option("file", words.file, "The shared library")

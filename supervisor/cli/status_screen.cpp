@@ -102,6 +102,16 @@ std::string notifiers_text(const json::object& status) {
   return out.empty() ? "none" : out;
 }
 
+// "gdsf differed in 2 of 7 choices; its reloads would take 3 s, those of lru took 8 s"
+std::string shadow_line(const json::object& comparison) {
+  const json::object& shadow = object_of(comparison, "shadow");
+  const json::object& in_charge = object_of(comparison, "in_charge");
+  return text_of(shadow, "name") + " differed in " + text_of(comparison, "differed") + " of " +
+         text_of(comparison, "compared") + " choices; its reloads would take " +
+         ms_text(shadow, "reload_ms") + ", those of " + text_of(in_charge, "name") + " took " +
+         ms_text(in_charge, "reload_ms");
+}
+
 }  // namespace
 
 std::string text_of(const json::object& object, const char* key) {
@@ -159,6 +169,9 @@ std::string status_screen(const json::object& status, const Terminal& terminal) 
                 ", notify " + notifiers_text(status));
   rows.push_back({"Requests", text_of(status, "connections") + " connections, " + text_of(status, "waiting") +
                                   " waiting for memory"});
+  if (const json::object& shadow = object_of(status, "shadow"); !shadow.empty()) {
+    add_lines(rows, "Shadow", shadow_line(shadow));
+  }
   out += table(rows) + "\n" + models_table(status);
   if (const json::object& last = object_of(status, "last_eviction"); !last.empty()) {
     out += "\nLast eviction\n" + wrapped(text_of(last, "sentence"), kColumns - 2, "  ");

@@ -34,6 +34,10 @@ ModelRule rule_for(const Settings& settings, const std::string& canonical_name) 
         take(out.keep_alive, rule.keep_alive);
         take(out.num_ctx, rule.num_ctx);
         take(out.max_num_ctx, rule.max_num_ctx);
+        take(out.priority, rule.priority);
+        take(out.together, rule.together);
+        take(out.exclusive, rule.exclusive);
+        take(out.limit_bytes, rule.limit_bytes);
       }
     }
   }

@@ -169,6 +169,12 @@ std::vector<ConfigKey> policy_keys() {
        set_text(LLV_AT(policy.context))},
       {"policy.notify", "a list of plugins", "[\"desktop\"]", true, "Who is told about events.",
        set_list(LLV_AT(policy.notify))},
+      {"policy.shadow", "a plugin", "\"\"", true,
+       "An eviction policy that answers beside the one in charge and never acts; empty: none.",
+       set_text(LLV_AT(policy.shadow))},
+      {"policy.thrash_window", "a duration", "\"10m\"", true,
+       "A model that was evicted and loaded again within this goes after the others next time; 0: off.",
+       set_time(LLV_AT(policy.thrash_window))},
       {"policy.deadline", "a duration", "\"50ms\"", true,
        "How long a policy may think; then the built-in one decides.", set_time(LLV_AT(policy.deadline), 1ms)},
       {"policy.notify_deadline", "a duration", "\"5s\"", true, "How long a notifier may take.",
@@ -199,6 +205,36 @@ std::vector<ConfigKey> all_keys() {
     std::move(part.begin(), part.end(), std::back_inserter(out));
   }
   return out;
+}
+
+constexpr std::int64_t kMaxPriority = 1000;
+
+Result<void> set_priority(ModelRule& rule, const ConfigValue& v) {
+  const auto* number = std::get_if<std::int64_t>(&v);
+  if (number == nullptr || *number < -kMaxPriority || *number > kMaxPriority) {
+    return expected("a whole number from -1000 to 1000", v);
+  }
+  rule.priority = static_cast<std::int32_t>(*number);
+  return {};
+}
+
+Result<void> set_model_limit(ModelRule& rule, const ConfigValue& v) {
+  const auto* text = std::get_if<std::string>(&v);
+  const auto bytes = text == nullptr ? Result<std::uint64_t>(Error("")) : parse_bytes(*text);
+  if (!bytes || *bytes == 0) {
+    return expected("a size such as \"4GB\"", v);
+  }
+  rule.limit_bytes = *bytes;
+  return {};
+}
+
+Result<void> set_group(std::optional<std::string>& to, const ConfigValue& v) {
+  const auto* text = std::get_if<std::string>(&v);
+  if (text == nullptr) {
+    return expected("the name of a group", v);
+  }
+  to = *text;
+  return {};
 }
 
 template <class T>
@@ -287,6 +323,14 @@ const std::vector<ModelKey>& model_keys() {
        [](ModelRule& rule, const ConfigValue& v) { return set_optional_count(rule.num_ctx, v); }},
       {"max_num_ctx", "a whole number", "The most that a client can ask for.",
        [](ModelRule& rule, const ConfigValue& v) { return set_optional_count(rule.max_num_ctx, v); }},
+      {"priority", "a whole number", "Models of a lower priority are evicted first; 0 unless set.",
+       set_priority},
+      {"together", "the name of a group", "Models of one such group are evicted together or not at all.",
+       [](ModelRule& rule, const ConfigValue& v) { return set_group(rule.together, v); }},
+      {"exclusive", "the name of a group", "At most one model of such a group is loaded at a time.",
+       [](ModelRule& rule, const ConfigValue& v) { return set_group(rule.exclusive, v); }},
+      {"limit", "a size", "What this model alone may hold: larger loads are refused, a grown one goes.",
+       set_model_limit},
   };
   return keys;
 }

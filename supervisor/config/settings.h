@@ -80,6 +80,8 @@ struct PolicySettings {
   std::string eviction = "lru";
   std::string context = "tier_context";
   std::vector<std::string> notify{"desktop"};
+  std::string shadow;                   // eviction policy that answers beside the one in charge; empty: none
+  milliseconds thrash_window{600'000};  // a model that is back within it goes later the next time; 0: off
   milliseconds deadline{50};
   milliseconds notify_deadline{5'000};
   bool operator==(const PolicySettings&) const = default;
@@ -102,11 +104,15 @@ struct LogSettings {
 // One [models."glob"] table. The first glob that matches and sets a field wins it: those of a stronger layer
 // come first, then the order of the file counts.
 struct ModelRule {
-  std::string glob;
-  std::optional<bool> pin;
-  std::optional<KeepAlive> keep_alive;   // the owner's word: wins over the client's
-  std::optional<std::uint32_t> num_ctx;  // default for requests without a wish
-  std::optional<std::uint32_t> max_num_ctx;
+  std::string glob{};
+  std::optional<bool> pin{};
+  std::optional<KeepAlive> keep_alive{};   // the owner's word: wins over the client's
+  std::optional<std::uint32_t> num_ctx{};  // default for requests without a wish
+  std::optional<std::uint32_t> max_num_ctx{};
+  std::optional<std::int32_t> priority{};      // models of a lower one go first; 0 unless set
+  std::optional<std::string> together{};       // group whose models go together or not at all
+  std::optional<std::string> exclusive{};      // group of which at most one model is resident
+  std::optional<std::uint64_t> limit_bytes{};  // what this model alone may hold
   bool operator==(const ModelRule&) const = default;
 };
 

@@ -91,6 +91,14 @@ void post_plugin(SupervisorPort& supervisor, const ControlRequest& request, cons
   }
 }
 
+void post_shadow(SupervisorPort& supervisor, const ControlRequest& request, const ControlReplies& replies) {
+  std::string role;
+  std::string name;
+  if (need(request, replies, "role", role) && need(request, replies, "name", name)) {
+    supervisor.shadow_plugin(role, name, replies.json);
+  }
+}
+
 template <json::object (SupervisorPort::*kGet)()>
 void get(SupervisorPort& supervisor, const ControlRequest&, const ControlReplies& replies) {
   replies.json((supervisor.*kGet)());
@@ -110,6 +118,8 @@ const std::multimap<std::string, Resource>& resources() {
       {"/v1/profile", {"POST", &post_profile}},
       {"/v1/plugins", {"GET", &get<&SupervisorPort::plugins>}},
       {"/v1/plugin/use", {"POST", &post_plugin}},
+      {"/v1/plugin/shadow", {"POST", &post_shadow}},
+      {"/v1/plugin/compare", {"GET", &get<&SupervisorPort::compare>}},
       {"/v1/config", {"GET", &get<&SupervisorPort::config>}},
       {"/v1/reload", {"POST", [](auto& s, const auto&, const auto& replies) { replies.json(s.reload()); }}},
       {"/v1/logs", {"GET", &get_logs}},

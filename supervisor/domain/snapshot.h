@@ -34,6 +34,18 @@ struct ModelView {
   SteadyTime last_used{};
   SteadyTime loaded{};
   std::optional<std::chrono::nanoseconds> load_duration;
+
+  // The owner's rules ([models."glob"]), which hold under every policy.
+  std::int32_t priority = 0;                 // the lower goes first
+  std::string together;                      // models that share it go together or not at all; empty: alone
+  std::string exclusive;                     // at most one model that shares it is resident; empty: none
+  std::optional<std::uint64_t> limit_bytes;  // of this model alone
+
+  // Kept over its residencies, since llamavisor was started.
+  std::uint64_t total_uses = 0;
+  std::optional<std::chrono::nanoseconds> reload;          // mean of its measured loads, the last ones most
+  std::uint32_t quick_returns = 0;                         // loads soon after an eviction, not long ago
+  std::optional<std::chrono::nanoseconds> returned_after;  // from eviction to load, the last such time
 };
 
 struct Snapshot {
@@ -43,6 +55,7 @@ struct Snapshot {
   std::optional<std::uint64_t> available_bytes;
   std::optional<double> psi_some_avg10;
   std::optional<double> psi_full_avg10;
+  std::optional<std::uint32_t> minute_of_day;  // local wall time, minutes since midnight
   std::vector<ModelView> models;
 };
 

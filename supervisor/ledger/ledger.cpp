@@ -1,9 +1,34 @@
 #include "ledger/ledger.h"
 
 #include <algorithm>
+#include <ctime>
+#include <set>
 #include <utility>
 
 namespace llamavisor {
+namespace {
+
+std::uint32_t minute_of_day(WallTime wall) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(wall);
+  std::tm local{};
+  localtime_r(&seconds, &local);
+  return static_cast<std::uint32_t>(local.tm_hour * 60 + local.tm_min);
+}
+
+// Models that go together are pinned together.
+void share_pins(Snapshot& snapshot) {
+  std::set<std::string> pinned;
+  for (const ModelView& model : snapshot.models) {
+    if (model.pinned) {
+      pinned.insert(model.together);
+    }
+  }
+  for (ModelView& model : snapshot.models) {
+    model.pinned = model.pinned || (!model.together.empty() && pinned.contains(model.together));
+  }
+}
+
+}  // namespace
 
 Lease::Lease(Ledger& ledger, std::shared_ptr<Residency> residency)
     : ledger_(&ledger), residency_(std::move(residency)) {
@@ -48,6 +73,7 @@ std::shared_ptr<Residency> Ledger::reserve(const std::string& key, const std::st
   residency->forecast_bytes = forecast_bytes;
   residency->num_ctx = num_ctx;
   residency->loaded = residency->last_used = clock_.now();
+  past_[key].loaded(clock_.now(), thrash_window_);
   by_key_[key] = residency;
   by_name_[name] = residency;
   return residency;
@@ -63,6 +89,15 @@ void Ledger::remove(const std::string& key) {
   removed_at_[key] = clock_.now();
   std::erase_if(by_name_, [&](const auto& entry) { return entry.second == gone; });
   changed();
+}
+
+void Ledger::note_evicted(const Residency& residency) {
+  past_[residency.key].evicted(clock_.now());
+}
+
+std::optional<std::chrono::nanoseconds> Ledger::reload(const Residency& residency) const {
+  const auto past = past_.find(residency.key);
+  return past == past_.end() ? std::nullopt : past->second.reload();
 }
 
 bool Ledger::removed_since(const std::string& key, SteadyTime when) const {
@@ -86,7 +121,7 @@ std::uint64_t Ledger::used_bytes() const {
 }
 
 bool Ledger::pinned(const Residency& residency) const {
-  return is_pinned_ && is_pinned_(residency.name);
+  return rules_ && rules_(residency.name).pin.value_or(false);
 }
 
 ModelView Ledger::view(const Residency& residency) const {
@@ -100,10 +135,23 @@ ModelView Ledger::view(const Residency& residency) const {
   out.num_ctx = residency.num_ctx;
   out.in_flight = residency.in_flight;
   out.use_count = residency.use_count;
-  out.pinned = pinned(residency);
   out.last_used = residency.last_used;
   out.loaded = residency.loaded;
   out.load_duration = residency.load_duration;
+  if (rules_) {
+    const ModelRule rule = rules_(residency.name);
+    out.pinned = rule.pin.value_or(false);
+    out.priority = rule.priority.value_or(0);
+    out.together = rule.together.value_or("");
+    out.exclusive = rule.exclusive.value_or("");
+    out.limit_bytes = rule.limit_bytes;
+  }
+  if (const auto past = past_.find(residency.key); past != past_.end()) {
+    out.total_uses = past->second.total_uses();
+    out.reload = past->second.reload();
+    out.quick_returns = past->second.quick_returns(clock_.now(), thrash_window_);
+    out.returned_after = past->second.returned_after(clock_.now(), thrash_window_);
+  }
   return out;
 }
 
@@ -122,13 +170,19 @@ Snapshot Ledger::snapshot(std::uint64_t limit_bytes, const MemorySample* sample)
   for (const auto& [key, residency] : by_key_) {
     out.models.push_back(view(*residency));
   }
+  out.minute_of_day = minute_of_day(clock_.wall());
+  share_pins(out);
   return out;
 }
 
 void Ledger::begin_use(Residency& residency) {
   ++residency.in_flight;
   ++residency.use_count;
+  past_[residency.key].used();
   residency.last_used = clock_.now();
+  if (on_use_) {
+    on_use_(residency);
+  }
 }
 
 void Ledger::end_use(Residency& residency) {
@@ -149,6 +203,7 @@ void Ledger::note_answer(Residency& residency) {
   }
   residency.state = ResidencyState::ready;
   residency.load_duration = clock_.now() - residency.loaded;
+  past_[residency.key].measured(*residency.load_duration);
   if (on_ready_) {
     on_ready_(residency);
   }

@@ -25,8 +25,10 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "config/settings.h"
 #include "domain/memory_sample.h"
 #include "domain/snapshot.h"
+#include "ledger/past.h"
 
 namespace llamavisor {
 
@@ -93,6 +95,11 @@ class Ledger {
   std::shared_ptr<Residency> reserve(const std::string& key, const std::string& name,
                                      std::uint64_t forecast_bytes, std::optional<std::uint32_t> num_ctx);
   void remove(const std::string& key);
+  // To be called before remove() when a policy chose it: a quick return will be held against evicting it.
+  void note_evicted(const Residency& residency);
+  void set_thrash_window(std::chrono::milliseconds window) { thrash_window_ = window; }
+  // Mean of the measured loads of a resident model; absent: none was measured.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> reload(const Residency& residency) const;
   // True when a look that began at `when` may still show what was removed meanwhile.
   [[nodiscard]] bool removed_since(const std::string& key, SteadyTime when) const;
 
@@ -103,8 +110,8 @@ class Ledger {
   // Limit and memory are the caller's; `sample` may be null.
   [[nodiscard]] Snapshot snapshot(std::uint64_t limit_bytes, const MemorySample* sample) const;
 
-  // Which names are pinned is the settings' word, asked anew at each snapshot.
-  void set_pin_rule(std::function<bool(const std::string&)> is_pinned) { is_pinned_ = std::move(is_pinned); }
+  // The owner's rule for a name is the settings' word, asked anew at each snapshot.
+  void set_rules(std::function<ModelRule(const std::string&)> rules) { rules_ = std::move(rules); }
   [[nodiscard]] bool pinned(const Residency& residency) const;
 
   // Called after a lease ended, a residency became ready, or one was removed.
@@ -112,6 +119,8 @@ class Ledger {
   // Called when a load's last request ended without an answer: it may have failed.
   void on_doubt(std::function<void()> callback) { on_doubt_ = std::move(callback); }
   void on_ready(std::function<void(const Residency&)> callback) { on_ready_ = std::move(callback); }
+  // Called when a request takes a model.
+  void on_use(std::function<void(const Residency&)> callback) { on_use_ = std::move(callback); }
 
  private:
   friend class Lease;
@@ -125,10 +134,13 @@ class Ledger {
   std::map<std::string, std::shared_ptr<Residency>> by_key_;
   std::map<std::string, std::shared_ptr<Residency>> by_name_;
   std::map<std::string, SteadyTime> removed_at_;  // one entry a blob ever loaded: as many as models exist
-  std::function<bool(const std::string&)> is_pinned_;
+  std::map<std::string, Past> past_;              // the same
+  std::chrono::milliseconds thrash_window_{0};
+  std::function<ModelRule(const std::string&)> rules_;
   std::function<void()> on_change_;
   std::function<void()> on_doubt_;
   std::function<void(const Residency&)> on_ready_;
+  std::function<void(const Residency&)> on_use_;
 };
 
 }  // namespace llamavisor

@@ -46,12 +46,14 @@ std::int32_t add_victim(void* ctx, std::uint32_t index, double score, llv_str re
   return fine ? LLV_OK : LLV_E_REFUSED;
 }
 
-Result<void> run_rank(const llv_eviction* table, const std::string& id, void* self, const SnapshotView& view,
-                      std::uint64_t need_bytes, std::vector<RankedVictim>& out) {
+// `ask(victims, error)` is one of the role's functions.
+template <class Ask>
+Result<void> collect(const std::string& id, const SnapshotView& view, std::vector<RankedVictim>& out,
+                     const Ask& ask) {
   VictimSink sink{view.snapshot()};
   llv_victims victims{sizeof(llv_victims), 0, &sink, &add_victim};
   TextOut error;
-  const std::int32_t code = table->rank(self, view.get(), need_bytes, &victims, error.get());
+  const std::int32_t code = ask(&victims, error.get());
   if (code < 0) {
     return failed(id, code, error);
   }
@@ -69,20 +71,41 @@ class PluginEviction final : public EvictionPolicy {
   std::string id() const override { return instance_->info().id; }
 
   void rank(const Snapshot& snapshot, std::uint64_t need_bytes, Done done) override {
+    ask(snapshot, std::move(done),
+        [table = table(), need_bytes](void* self, const auto& view, auto* out, auto* error) {
+          return table->rank(self, view.get(), need_bytes, out, error);
+        });
+  }
+  [[nodiscard]] bool acts_unasked() const override {
+    constexpr std::size_t kEnd = offsetof(llv_eviction, due) + sizeof(llv_eviction::due);
+    return table()->struct_size >= kEnd && table()->due != nullptr;
+  }
+  void due(const Snapshot& snapshot, Done done) override {
+    ask(snapshot, std::move(done), [table = table()](void* self, const auto& view, auto* out, auto* error) {
+      return table->due(self, view.get(), out, error);
+    });
+  }
+
+ private:
+  [[nodiscard]] const llv_eviction* table() const {
+    return role_table<llv_eviction>(*instance_, LLV_ROLE_EVICTION);
+  }
+  template <class Function>
+  void ask(const Snapshot& snapshot, Done done, Function function) {
     const auto view = std::make_shared<SnapshotView>(snapshot);
     const auto out = std::make_shared<std::vector<RankedVictim>>();
-    const auto* table = role_table<llv_eviction>(*instance_, LLV_ROLE_EVICTION);
     instance_->call(
         deadline_,
-        [table, id = id(), view, need_bytes, out](void* self) {
-          return run_rank(table, id, self, *view, need_bytes, *out);
+        [function, id = id(), view, out](void* self) {
+          return collect(id, *view, *out, [&](llv_victims* victims, llv_text* error) {
+            return function(self, *view, victims, error);
+          });
         },
         [out, done = std::move(done)](const Result<void>& outcome) {
           done(outcome ? Result<std::vector<RankedVictim>>(std::move(*out)) : outcome.error());
         });
   }
 
- private:
   std::shared_ptr<PluginInstance> instance_;
   std::chrono::milliseconds deadline_;
 };

@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "base/units.h"
+#include "policy/guard.h"
+#include "policy/order.h"
 
 namespace llamavisor {
 namespace {
@@ -76,7 +78,17 @@ Held held(const Snapshot& snapshot) {
   return out;
 }
 
-// The least recently asked-for busy models whose end would make the room.
+bool leaving(const ModelView& model) {
+  return model.state == ResidencyState::draining || model.state == ResidencyState::unloading;
+}
+
+void add_once(std::vector<std::size_t>& to, std::size_t index) {
+  if (std::find(to.begin(), to.end(), index) == to.end()) {
+    to.push_back(index);
+  }
+}
+
+// The least recently asked-for busy models whose end would make the room, with those that go with them.
 DrainFirst drain_enough(const Snapshot& snapshot, const Held& in_hand, Bytes missing) {
   DrainFirst out;
   Bytes freed = in_hand.leaving;
@@ -84,9 +96,81 @@ DrainFirst drain_enough(const Snapshot& snapshot, const Held& in_hand, Bytes mis
     if (freed >= missing) {
       break;
     }
-    freed += snapshot.models[i].charge_bytes;
-    out.model_indices.push_back(i);
+    for (const std::size_t member : unit_members(snapshot, i)) {
+      const std::size_t before = out.model_indices.size();
+      if (!leaving(snapshot.models[member])) {
+        add_once(out.model_indices, member);
+      }
+      freed += out.model_indices.size() > before ? snapshot.models[member].charge_bytes : 0;
+    }
   }
+  return out;
+}
+
+// Models that may not stay beside the one that is asked for, with those that go with them.
+struct Excluded {
+  std::vector<RankedVictim> idle;
+  DrainFirst all;  // idle ones too, for when some are busy
+  bool busy = false;
+  const ModelView* pinned = nullptr;
+};
+
+Excluded excluded_by(const AdmissionQuestion& question, const Snapshot& snapshot) {
+  std::vector<std::size_t> meant;
+  for (std::size_t i = 0; i < snapshot.models.size() && !question.exclusive.empty(); ++i) {
+    const ModelView& model = snapshot.models[i];
+    if (model.exclusive == question.exclusive && model.name != question.model) {
+      for (const std::size_t member : unit_members(snapshot, i)) {
+        add_once(meant, member);
+      }
+    }
+  }
+  Excluded out;
+  for (const std::size_t i : meant) {
+    const ModelView& model = snapshot.models[i];
+    out.pinned = model.pinned ? &model : out.pinned;
+    out.busy = out.busy || !is_evictable(model);
+    if (!leaving(model)) {
+      out.all.model_indices.push_back(i);
+    }
+    out.idle.push_back({i, 0, question.model + " excludes it (group " + question.exclusive + ")"});
+  }
+  return out;
+}
+
+Bytes room_for(const AdmissionQuestion& question, const Snapshot& snapshot) {
+  return std::min(less(snapshot.limit_bytes, snapshot.used_bytes),
+                  host_room(snapshot, question.min_available_bytes));
+}
+
+// Why no waiting can help; empty: it may.
+std::string never(const AdmissionQuestion& question, const Snapshot& snapshot, const Excluded& excluded,
+                  Bytes pinned) {
+  const Bytes need = question.need_bytes;
+  if (question.limit_bytes && need > *question.limit_bytes) {
+    return "more than its own limit of " + format_bytes(*question.limit_bytes);
+  }
+  if (excluded.pinned != nullptr) {
+    return "but it excludes " + excluded.pinned->name + " (group " + question.exclusive +
+           "), which is pinned";
+  }
+  if (need > less(snapshot.limit_bytes, pinned)) {
+    return need <= snapshot.limit_bytes ? "but pinned models hold " + format_bytes(pinned)
+                                        : "more than the whole budget";
+  }
+  return "";
+}
+
+// The excluded ones, which go in any case, and as many of the policy's as are missing then.
+std::vector<RankedVictim> victims_for(const Snapshot& snapshot, const Excluded& excluded,
+                                      std::vector<RankedVictim> ranked, Bytes missing) {
+  std::vector<RankedVictim> out = excluded.idle;
+  std::erase_if(ranked, [&](const RankedVictim& victim) {
+    return std::any_of(out.begin(), out.end(),
+                       [&](const RankedVictim& one) { return one.model_index == victim.model_index; });
+  });
+  const auto more = take_enough(snapshot, ranked, less(missing, sum_charges(snapshot, out)));
+  out.insert(out.end(), more.begin(), more.end());
   return out;
 }
 
@@ -94,42 +178,45 @@ DrainFirst drain_enough(const Snapshot& snapshot, const Held& in_hand, Bytes mis
 
 std::vector<RankedVictim> take_enough(const Snapshot& snapshot, const std::vector<RankedVictim>& ranked,
                                       Bytes need_bytes) {
-  std::vector<RankedVictim> taken;
+  std::vector<Unit> taken;
   Bytes freed = 0;
-  for (const RankedVictim& victim : ranked) {
+  for (Unit& unit : units_of(snapshot, ranked)) {
     if (freed >= need_bytes) {
       break;
     }
-    freed += snapshot.models[victim.model_index].charge_bytes;
-    taken.push_back(victim);
+    freed += unit.bytes;
+    taken.push_back(std::move(unit));
   }
-  for (auto it = taken.begin(); it != taken.end();) {
-    const Bytes charge = snapshot.models[it->model_index].charge_bytes;
-    const bool superfluous = taken.size() > 1 && freed - charge >= need_bytes;
-    freed -= superfluous ? charge : 0;
-    it = superfluous ? taken.erase(it) : it + 1;
+  std::vector<RankedVictim> out;
+  for (const Unit& unit : taken) {
+    if (freed - unit.bytes >= need_bytes) {  // superfluous
+      freed -= unit.bytes;
+    } else {
+      out.insert(out.end(), unit.victims.begin(), unit.victims.end());
+    }
   }
-  return taken;
+  return out;
+}
+
+Bytes missing_bytes(const AdmissionQuestion& question, const Snapshot& snapshot) {
+  return less(question.need_bytes, room_for(question, snapshot));
 }
 
 AdmissionDecision decide_admission(const AdmissionQuestion& question, const Snapshot& snapshot,
                                    const std::vector<RankedVictim>& ranked) {
-  const Bytes need = question.need_bytes;
   const Held in_hand = held(snapshot);
-  if (need > less(snapshot.limit_bytes, in_hand.pinned)) {
-    const bool pins = need <= snapshot.limit_bytes;
-    return Refuse{refusal(question, snapshot,
-                          pins ? "but pinned models hold " + format_bytes(in_hand.pinned)
-                               : "more than the whole budget"),
-                  true};
+  const Excluded excluded = excluded_by(question, snapshot);
+  if (const std::string why = never(question, snapshot, excluded, in_hand.pinned); !why.empty()) {
+    return Refuse{refusal(question, snapshot, why), true};
   }
-  const Bytes budget_room = less(snapshot.limit_bytes, snapshot.used_bytes);
-  const Bytes room = std::min(budget_room, host_room(snapshot, question.min_available_bytes));
-  if (need <= room) {
+  const Bytes missing = missing_bytes(question, snapshot);
+  if (excluded.busy) {
+    return excluded.all;
+  }
+  if (missing == 0 && excluded.idle.empty()) {
     return Admit{};
   }
-  const Bytes missing = need - room;
-  std::vector<RankedVictim> victims = take_enough(snapshot, ranked, missing);
+  std::vector<RankedVictim> victims = victims_for(snapshot, excluded, ranked, missing);
   const Bytes freed = sum_charges(snapshot, victims);
   if (freed >= missing) {
     return EvictFirst{std::move(victims)};
@@ -138,8 +225,10 @@ AdmissionDecision decide_admission(const AdmissionQuestion& question, const Snap
   if (!drain.model_indices.empty() || in_hand.leaving > 0) {
     return drain;  // idle victims wait until it is sure that their end makes the room
   }
-  return Refuse{refusal(question, snapshot, "but the machine has only " + format_bytes(room) + " to give"),
-                false};
+  return Refuse{
+      refusal(question, snapshot,
+              "but the machine has only " + format_bytes(room_for(question, snapshot)) + " to give"),
+      false};
 }
 
 }  // namespace llamavisor

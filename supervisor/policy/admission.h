@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -13,7 +14,9 @@ namespace llamavisor {
 struct AdmissionQuestion {
   std::string model;
   std::uint64_t need_bytes = 0;
-  std::uint64_t min_available_bytes = 0;  // of the host, to be left free
+  std::uint64_t min_available_bytes = 0;       // of the host, to be left free
+  std::string exclusive{};                     // its exclusive group; empty: none
+  std::optional<std::uint64_t> limit_bytes{};  // of this model alone
 };
 
 struct Admit {};
@@ -33,12 +36,15 @@ struct Refuse {
 };
 using AdmissionDecision = std::variant<Admit, EvictFirst, DrainFirst, Refuse>;
 
+// What must come free for the load; 0: there is room. All bytes are those that the budget counts.
+std::uint64_t missing_bytes(const AdmissionQuestion& question, const Snapshot& snapshot);
+
 // `ranked` has passed the guard. The room is the budget's rest, or what the host has left above
 // min_available_bytes if that is less; loads that are reserved but not yet held count as held.
 AdmissionDecision decide_admission(const AdmissionQuestion& question, const Snapshot& snapshot,
                                    const std::vector<RankedVictim>& ranked);
 
-// The first victims, in the policy's order, that free `need_bytes` together, less those that turn out
+// The first units, in the policy's order, that free `need_bytes` together, less those that turn out
 // superfluous. Fewer bytes than needed when all together do not suffice.
 std::vector<RankedVictim> take_enough(const Snapshot& snapshot, const std::vector<RankedVictim>& ranked,
                                       std::uint64_t need_bytes);

@@ -4,41 +4,101 @@
 
 #include "policy/fallback.h"
 #include "policy/guard.h"
+#include "policy/order.h"
 
 namespace llamavisor {
 
-void PolicyEngine::rank(const Snapshot& snapshot, std::uint64_t need_bytes,
-                        std::function<void(std::vector<RankedVictim>)> done) {
-  if (!eviction_) {
-    done(rank_lru(snapshot));
-    return;
+namespace {
+
+// What the policy left out, in the built-in order, at the end; then the owner's order over all of it.
+std::vector<RankedVictim> complete(const Snapshot& snapshot, std::vector<RankedVictim> guarded,
+                                   const std::string& id) {
+  for (RankedVictim& spare : rank_lru(snapshot)) {
+    const bool listed = std::any_of(guarded.begin(), guarded.end(),
+                                    [&](const auto& v) { return v.model_index == spare.model_index; });
+    if (!listed) {
+      spare.reason += " (not ranked by " + id + ")";
+      guarded.push_back(std::move(spare));
+    }
   }
-  eviction_->rank(snapshot, need_bytes,
-                  [this, snapshot, done = std::move(done), keep = eviction_](auto answer) {
-                    done(complete(snapshot, std::move(answer), keep->id()));
-                  });
+  return order_victims(snapshot, std::move(guarded));
 }
 
-std::vector<RankedVictim> PolicyEngine::complete(const Snapshot& snapshot,
-                                                 Result<std::vector<RankedVictim>> answer,
-                                                 const std::string& id) {
+}  // namespace
+
+PolicyEngine::PolicyEngine(std::function<void(const std::string&)> report)
+    : report_(std::move(report)),
+      shadow_([](const Snapshot& snapshot, std::vector<RankedVictim> answer, const std::string& id) {
+        return complete(snapshot, guard(snapshot, std::move(answer)).victims, id);
+      }) {}
+
+// A comparison is of two policies: with another one in charge it starts anew.
+void PolicyEngine::use(std::shared_ptr<EvictionPolicy> policy) {
+  eviction_ = std::move(policy);
+  due_report_.clear();
+  shadow_.restart();
+}
+
+void PolicyEngine::rank(const Snapshot& snapshot, std::uint64_t need_bytes,
+                        std::function<void(std::vector<RankedVictim>)> done) {
+  const auto finish = [this, snapshot, need_bytes, done = std::move(done)](std::vector<RankedVictim> ranked) {
+    done(ranked);
+    shadow_.compare(snapshot, need_bytes, ranked);
+  };
+  if (!eviction_) {
+    finish(order_victims(snapshot, rank_lru(snapshot)));
+    return;
+  }
+  eviction_->rank(snapshot, need_bytes, [this, snapshot, finish, keep = eviction_](auto answer) {
+    finish(in_charge(snapshot, std::move(answer), keep->id()));
+  });
+}
+
+std::vector<RankedVictim> PolicyEngine::in_charge(const Snapshot& snapshot,
+                                                  Result<std::vector<RankedVictim>> answer,
+                                                  const std::string& id) {
   if (!answer) {
     report_("eviction policy " + id + " failed, the built-in lru decides: " + answer.error().text());
-    return rank_lru(snapshot);
+    return order_victims(snapshot, rank_lru(snapshot));
   }
   Guarded guarded = guard(snapshot, std::move(*answer));
   for (const std::string& veto : guarded.vetoes) {
     report_("eviction policy " + id + " was overruled: " + veto);
   }
-  for (RankedVictim& spare : rank_lru(snapshot)) {
-    const bool listed = std::any_of(guarded.victims.begin(), guarded.victims.end(),
-                                    [&](const auto& v) { return v.model_index == spare.model_index; });
-    if (!listed) {
-      spare.reason += " (not ranked by " + id + ")";
-      guarded.victims.push_back(std::move(spare));
+  return complete(snapshot, std::move(guarded.victims), id);
+}
+
+void PolicyEngine::due(const Snapshot& snapshot, std::function<void(std::vector<RankedVictim>)> done) {
+  if (!acts_unasked()) {
+    done({});
+    return;
+  }
+  eviction_->due(snapshot, [this, snapshot, done = std::move(done), keep = eviction_](auto answer) {
+    done(checked_due(snapshot, std::move(answer), keep->id()));
+  });
+}
+
+std::vector<RankedVictim> PolicyEngine::checked_due(const Snapshot& snapshot,
+                                                    Result<std::vector<RankedVictim>> answer,
+                                                    const std::string& id) {
+  std::vector<RankedVictim> out;
+  std::string report;
+  if (!answer) {
+    report = "eviction policy " + id + " did not say what is due: " + answer.error().text();
+  } else {
+    Guarded guarded = guard(snapshot, std::move(*answer));
+    for (const std::string& veto : guarded.vetoes) {
+      report += (report.empty() ? "eviction policy " + id + " was overruled: " : ", ") + veto;
+    }
+    for (Unit& unit : units_of(snapshot, guarded.victims)) {
+      std::move(unit.victims.begin(), unit.victims.end(), std::back_inserter(out));
     }
   }
-  return std::move(guarded.victims);
+  if (!report.empty() && report != due_report_) {
+    report_(report);
+  }
+  due_report_ = report;
+  return out;
 }
 
 void PolicyEngine::choose_context(const Snapshot& snapshot, const ContextQuestion& question,

@@ -30,6 +30,10 @@ class EvictionPolicy : public PolicyPort {
   using Done = std::function<void(Result<std::vector<RankedVictim>>)>;
   // Ranks what it would evict to free `need_bytes`, best victim first. It may rank more than is needed.
   virtual void rank(const Snapshot& snapshot, std::uint64_t need_bytes, Done done) = 0;
+  // It unloads models on its own account, when memory is not short: due() is worth asking.
+  [[nodiscard]] virtual bool acts_unasked() const { return false; }
+  // Models that should go now, whatever the memory.
+  virtual void due(const Snapshot& /*snapshot*/, Done done) { done(std::vector<RankedVictim>{}); }
 };
 
 struct ContextQuestion {

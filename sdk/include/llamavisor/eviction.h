@@ -36,6 +36,11 @@ typedef struct llv_eviction {
    * An error, or a deadline missed, lets the host's built-in order decide. Never NULL. */
   int32_t (*rank)(void* self, const llv_snapshot* snapshot, uint64_t need_bytes, llv_victims* out,
                   llv_text* error);
+  /* [instance] Since 1.1; NULL when the policy only answers when memory is short. Adds the models that
+   * should go now whatever the memory: asked every few seconds while the policy is in charge, never while
+   * it is only a shadow. The score orders them; pins, leases and groups hold as in rank(). The deadline is
+   * that of rank(). */
+  int32_t (*due)(void* self, const llv_snapshot* snapshot, llv_victims* out, llv_text* error);
 } llv_eviction;
 
 #ifdef __cplusplus

@@ -29,7 +29,7 @@
 #include <stdint.h>
 
 #define LLV_ABI_MAJOR 1
-#define LLV_ABI_MINOR 0
+#define LLV_ABI_MINOR 1
 #define LLV_ENTRY_MAGIC UINT32_C(0x31764c4c) /* the bytes "LLv1" in a little-endian file */
 
 #if defined(__GNUC__)

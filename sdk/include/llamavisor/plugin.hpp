@@ -129,6 +129,12 @@ std::optional<T> if_known(std::uint64_t known, std::uint64_t bit, T value) {
   return (known & bit) != 0 ? std::optional<T>(value) : std::nullopt;
 }
 
+// The same for a field that a later minor appended: read only when its bit says that it is there.
+template <class S, class T>
+std::optional<T> if_known(const S& raw, std::uint64_t bit, T S::*field) {
+  return (raw.known & bit) != 0 ? std::optional<T>(raw.*field) : std::nullopt;
+}
+
 // llv_model. What is not known is empty, and the policy has to choose.
 struct Model {
   Model(const llv_model& raw, std::uint32_t at, std::uint64_t now_ns)
@@ -144,7 +150,14 @@ struct Model {
         in_flight(if_known(raw.known, LLV_MODEL_HAS_IN_FLIGHT, raw.in_flight)),
         context_length(if_known(raw.known, LLV_MODEL_HAS_CONTEXT_LENGTH, raw.context_length)),
         use_count(if_known(raw.known, LLV_MODEL_HAS_USE_COUNT, raw.use_count)),
-        load_duration(if_known(raw.known, LLV_MODEL_HAS_LOAD_DURATION, since(0, raw.load_duration_ns))) {}
+        load_duration(if_known(raw.known, LLV_MODEL_HAS_LOAD_DURATION, since(0, raw.load_duration_ns))),
+        total_uses(if_known(raw, LLV_MODEL_HAS_TOTAL_USES, &llv_model::total_uses)),
+        priority(if_known(raw, LLV_MODEL_HAS_PRIORITY, &llv_model::priority)),
+        quick_returns(if_known(raw, LLV_MODEL_HAS_QUICK_RETURNS, &llv_model::quick_returns)) {
+    if (const auto ns = if_known(raw, LLV_MODEL_HAS_RELOAD, &llv_model::reload_ns)) {
+      reload = since(0, *ns);
+    }
+  }
 
   // Not pinned, not being loaded or unloaded, and not known to be busy.
   [[nodiscard]] bool evictable() const { return !pinned && !settling && in_flight.value_or(0) == 0; }
@@ -159,6 +172,10 @@ struct Model {
   std::optional<std::uint32_t> in_flight, context_length;
   std::optional<std::uint64_t> use_count;
   std::optional<nanoseconds> load_duration;
+  std::optional<std::uint64_t> total_uses;  // over all residencies
+  std::optional<nanoseconds> reload;        // what loading it again takes
+  std::optional<std::int32_t> priority;
+  std::optional<std::uint32_t> quick_returns;
 
  private:
   static nanoseconds since(std::uint64_t then, std::uint64_t now) {
@@ -196,12 +213,16 @@ class Snapshot {
         available(if_known(raw->known, LLV_SNAPSHOT_HAS_AVAILABLE, raw->available_bytes)),
         psi_some(if_known(raw->known, LLV_SNAPSHOT_HAS_PSI_SOME, raw->psi_some_avg10)),
         psi_full(if_known(raw->known, LLV_SNAPSHOT_HAS_PSI_FULL, raw->psi_full_avg10)),
+        local_minute(if_known(*raw, LLV_SNAPSHOT_HAS_LOCAL_MINUTE, &llv_snapshot::local_minute)),
+        now(static_cast<std::int64_t>(raw->now_ns)),
         raw_(raw) {}
   [[nodiscard]] Iterator begin() const { return {raw_, 0}; }
   [[nodiscard]] Iterator end() const { return {raw_, raw_->model_count}; }
 
   std::optional<Bytes> limit, used, available;
   std::optional<double> psi_some, psi_full;
+  std::optional<std::uint32_t> local_minute;  // of the day, 0 to 1439
+  nanoseconds now;                            // when it was taken, on the clock of Host::now()
 
  private:
   const llv_snapshot* raw_;
@@ -247,6 +268,8 @@ class Eviction {
  public:
   virtual ~Eviction() = default;
   virtual void rank(const Snapshot& snapshot, Bytes need, Victims& out) = 0;
+  // Override it to unload models when memory is not short.
+  virtual void due(const Snapshot& /*snapshot*/, Victims& /*out*/) {}
 };
 class Context {
  public:

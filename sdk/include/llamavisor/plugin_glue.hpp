@@ -67,6 +67,24 @@ std::int32_t rank(void* self, const llv_snapshot* snapshot, std::uint64_t need_b
   });
 }
 
+template <class P>
+std::int32_t due(void* self, const llv_snapshot* snapshot, llv_victims* out, llv_text* error) noexcept {
+  return call<P>(self, error, [&](Eviction& plugin) {
+    Victims victims(out);
+    plugin.due(Snapshot(snapshot), victims);
+  });
+}
+
+// A policy that leaves due() as it is has none.
+template <class P>
+constexpr decltype(llv_eviction::due) due_of() {
+  if constexpr (std::is_same_v<decltype(&P::due), decltype(&Eviction::due)>) {
+    return nullptr;
+  } else {
+    return &due<P>;
+  }
+}
+
 inline ContextModel wrap(const llv_context_model& raw) {
   return {view(raw.name), if_known(raw.known, LLV_CONTEXT_MODEL_HAS_WEIGHTS, raw.weights_bytes),
           if_known(raw.known, LLV_CONTEXT_MODEL_HAS_KV_PER_TOKEN, raw.kv_bytes_per_token),
@@ -112,7 +130,7 @@ std::int32_t on_event(void* self, const llv_event* event, llv_text* error) noexc
 template <class P>
 const void* get_role(const char* id) noexcept {
   if constexpr (std::is_base_of_v<Eviction, P>) {
-    static constexpr llv_eviction table{sizeof(llv_eviction), 0, &rank<P>};
+    static constexpr llv_eviction table{sizeof(llv_eviction), 0, &rank<P>, due_of<P>()};
     if (std::strcmp(id, LLV_ROLE_EVICTION) == 0) {
       return &table;
     }

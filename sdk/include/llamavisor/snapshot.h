@@ -27,6 +27,10 @@ extern "C" {
 #define LLV_MODEL_HAS_CONTEXT_LENGTH (UINT64_C(1) << 7)
 #define LLV_MODEL_HAS_USE_COUNT (UINT64_C(1) << 8)
 #define LLV_MODEL_HAS_LOAD_DURATION (UINT64_C(1) << 9)
+#define LLV_MODEL_HAS_TOTAL_USES (UINT64_C(1) << 10)    /* since 1.1 */
+#define LLV_MODEL_HAS_RELOAD (UINT64_C(1) << 11)        /* since 1.1 */
+#define LLV_MODEL_HAS_PRIORITY (UINT64_C(1) << 12)      /* since 1.1 */
+#define LLV_MODEL_HAS_QUICK_RETURNS (UINT64_C(1) << 13) /* since 1.1 */
 
 /* One resident model. */
 typedef struct llv_model {
@@ -45,6 +49,13 @@ typedef struct llv_model {
   uint32_t context_length;   /* tokens it was loaded with */
   uint64_t use_count;        /* requests since it was loaded */
   uint64_t load_duration_ns; /* how long its last load took, as measured */
+  /* Since 1.1. */
+  uint64_t total_uses; /* requests since the host was started, over all residencies */
+  uint64_t reload_ns;  /* what loading it again takes: mean of its measured loads, the last ones most */
+  /* The owner's rule. The host takes models of a lower priority first whatever the policy says, and among
+   * equal ones those with fewer quick returns: a policy need not look at either. */
+  int32_t priority;
+  uint32_t quick_returns; /* how often it was loaded again soon after an eviction, not long ago */
 } llv_model;
 
 /* llv_snapshot.known */
@@ -53,6 +64,7 @@ typedef struct llv_model {
 #define LLV_SNAPSHOT_HAS_AVAILABLE (UINT64_C(1) << 2)
 #define LLV_SNAPSHOT_HAS_PSI_SOME (UINT64_C(1) << 3)
 #define LLV_SNAPSHOT_HAS_PSI_FULL (UINT64_C(1) << 4)
+#define LLV_SNAPSHOT_HAS_LOCAL_MINUTE (UINT64_C(1) << 5) /* since 1.1 */
 
 typedef struct llv_snapshot {
   uint32_t struct_size;
@@ -66,6 +78,9 @@ typedef struct llv_snapshot {
   uint64_t available_bytes; /* of the machine, as the kernel estimates it (MemAvailable) */
   double psi_some_avg10;    /* percent of the last 10 s in which something waited for memory */
   double psi_full_avg10;    /* percent in which everything did */
+  /* Since 1.1. */
+  uint32_t local_minute; /* of the day, 0 to 1439, on the wall clock of the host's place */
+  uint32_t reserved;     /* 0 */
 } llv_snapshot;
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
 // Sizes and durations as llamavisor writes them, for the reasons that plugins give. [any-thread] Pure.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace llamavisor {
 inline namespace sdk_v1 {
@@ -79,6 +81,30 @@ inline std::optional<std::uint64_t> parse_bytes(std::string_view text) {
     return std::nullopt;
   }
   return static_cast<std::uint64_t>(std::llround(value * factor));
+}
+
+// "30s", "1m30s", "250ms", "2h", "1d": the same words as in llamavisor.toml. Nothing when it is not a
+// duration.
+inline std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, double>, 6> units{
+      {{"", 1e9}, {"ms", 1e6}, {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12}, {"d", 8.64e13}}};
+  double total_ns = 0;
+  do {
+    double value = 0;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+    const auto used = static_cast<std::size_t>(end - text.data());
+    const std::size_t unit_end = std::min(text.find_first_of("0123456789.", used), text.size());
+    const std::string_view unit = text.substr(used, unit_end - used);
+    const auto known =
+        std::find_if(units.begin(), units.end(), [&](const auto& entry) { return entry.first == unit; });
+    if (error != std::errc{} || known == units.end() || !(value >= 0)) {
+      return std::nullopt;
+    }
+    total_ns += value * known->second;
+    text.remove_prefix(unit_end);
+  } while (!text.empty());
+  return total_ns <= 9e18 ? std::optional(std::chrono::nanoseconds(std::llround(total_ns))) : std::nullopt;
 }
 
 }  // namespace text

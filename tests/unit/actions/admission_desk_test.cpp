@@ -138,7 +138,8 @@ TEST_CASE("what can never fit is refused at once and nothing is evicted", "[desk
 
 TEST_CASE("a pinned model is never the victim", "[desk]") {
   Fixture f(250);
-  f.ledger.set_pin_rule([](const std::string& name) { return name == "a:latest"; });
+  f.ledger.set_rules(
+      [](const std::string& name) { return ModelRule{.glob = name, .pin = name == "a:latest"}; });
   for (const char* name : {"a", "b", "c"}) {
     f.tasks.install(name, 100);
     f.granted(name);
@@ -179,7 +180,7 @@ TEST_CASE("a larger wish that does not fit is served with what is there", "[desk
 
 TEST_CASE("the owner's max_num_ctx bounds what a client can wish", "[desk]") {
   Fixture f(1000);
-  f.settings.models.push_back({.glob = "a", .pin = {}, .keep_alive = {}, .num_ctx = {}, .max_num_ctx = 4096});
+  f.settings.models.push_back({.glob = "a", .max_num_ctx = 4096});
   f.configure(1000);
   f.tasks.install("a", 100);
   REQUIRE(f.granted("a", 8192).num_ctx == 4096U);
@@ -227,4 +228,63 @@ TEST_CASE("a model that does not go is reported and the request is refused in th
   REQUIRE(out);
   REQUIRE(std::holds_alternative<Denied>(*out));
   REQUIRE(f.events.last(EventKind::eviction_failed));
+}
+
+namespace {
+
+// The rules reach the ledger and the desk as the supervisor hands them on.
+void set_models(Fixture& f, std::uint64_t limit_bytes, std::vector<ModelRule> rules) {
+  f.settings.models = std::move(rules);
+  f.configure(limit_bytes);
+  f.ledger.set_rules([&f](const std::string& name) { return rule_for(f.settings, name); });
+  f.ledger.set_thrash_window(std::chrono::minutes(10));
+  for (const char* name : {"a", "b", "c"}) {
+    f.tasks.install(name, 100);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("models of an exclusive group are never resident together", "[desk]") {
+  Fixture f(1000);
+  set_models(f, 1000, {{.glob = "[ab]", .exclusive = "big"}});
+  for (const char* name : {"a", "c", "b", "a", "b"}) {
+    f.granted(name);
+    REQUIRE_FALSE((f.resident("a") && f.resident("b")));
+  }
+  REQUIRE(f.resident("c"));
+  REQUIRE_THAT(f.events.last(EventKind::eviction)->sentence,
+               ContainsSubstring("b:latest excludes it (group big)"));
+}
+
+TEST_CASE("models that go together leave together", "[desk]") {
+  Fixture f(250);
+  set_models(f, 250, {{.glob = "[ab]", .together = "rag"}});
+  f.granted("a");
+  f.granted("b");
+  f.granted("c");
+  REQUIRE_FALSE(f.resident("a"));
+  REQUIRE_FALSE(f.resident("b"));
+}
+
+TEST_CASE("a load over the model's own limit is refused at once", "[desk]") {
+  Fixture f(1000);
+  set_models(f, 1000, {{.glob = "a", .limit_bytes = 99}});
+  REQUIRE_THAT(f.denied("a").message, ContainsSubstring("more than its own limit of 99 B"));
+  f.granted("b");
+}
+
+TEST_CASE("a model that came back soon after its eviction is spared, and the event says so", "[desk]") {
+  Fixture f(250);
+  set_models(f, 250, {});
+  for (const char* name : {"a", "b", "c", "a"}) {  // a goes for c, then b for a
+    f.granted(name);
+  }
+  f.granted("c");
+  f.clock.advance(std::chrono::seconds(30));
+  f.granted("b");  // a is the least recently used, but it was back within seconds; c goes
+  REQUIRE(f.resident("a"));
+  REQUIRE_FALSE(f.resident("c"));
+  REQUIRE_THAT(f.events.last(EventKind::eviction)->sentence,
+               ContainsSubstring("it goes before a:latest, which was loaded again"));
 }

@@ -118,3 +118,63 @@ TEST_CASE("a look that began before a removal does not bring the model back", "[
             looked_at);
   REQUIRE(f.ledger.all().empty());
 }
+
+TEST_CASE("a load soon after an eviction is a quick return, and is forgotten after the window", "[ledger]") {
+  Fixture f;
+  f.ledger.set_thrash_window(std::chrono::minutes(10));
+  const auto evict_and_return = [&f](std::chrono::seconds pause) {
+    f.ledger.note_evicted(*f.ledger.find("a"));
+    f.ledger.remove("sha256:a");
+    f.clock.advance(pause);
+    f.load("a", 100);
+    return f.ledger.snapshot(1000, nullptr).models.at(0);
+  };
+  f.load("a", 100);
+  REQUIRE(f.ledger.snapshot(1000, nullptr).models.at(0).quick_returns == 0);
+  REQUIRE(evict_and_return(std::chrono::seconds(40)).quick_returns == 1);
+  REQUIRE(f.ledger.snapshot(1000, nullptr).models.at(0).returned_after == std::chrono::seconds(40));
+  REQUIRE(evict_and_return(std::chrono::seconds(50)).quick_returns == 2);
+  f.clock.advance(std::chrono::minutes(10));
+  REQUIRE(f.ledger.snapshot(1000, nullptr).models.at(0).quick_returns == 0);
+  REQUIRE(evict_and_return(std::chrono::minutes(11)).quick_returns == 0);
+  f.ledger.remove("sha256:a");  // it went by itself: no eviction
+  f.load("a", 100);
+  REQUIRE(f.ledger.snapshot(1000, nullptr).models.at(0).quick_returns == 0);
+  f.ledger.set_thrash_window(std::chrono::milliseconds(0));
+  REQUIRE(evict_and_return(std::chrono::seconds(0)).quick_returns == 0);
+}
+
+TEST_CASE("uses and measured loads are kept over residencies", "[ledger]") {
+  Fixture f;
+  const auto load_in = [&f](std::chrono::seconds time) {
+    const auto residency = f.ledger.reserve("sha256:a", "a", 100, 4096);
+    Lease lease = f.ledger.lease(residency);
+    f.clock.advance(time);
+    lease.answered();
+  };
+  load_in(std::chrono::seconds(8));
+  f.ledger.remove("sha256:a");
+  load_in(std::chrono::seconds(4));
+  const ModelView a = f.ledger.snapshot(1000, nullptr).models.at(0);
+  REQUIRE(a.total_uses == 2);
+  REQUIRE(a.use_count == 1);
+  REQUIRE(a.reload == std::chrono::seconds(6));
+  REQUIRE(a.load_duration == std::chrono::seconds(4));
+}
+
+TEST_CASE("the owner's rules are in the snapshot, and models that go together are pinned together",
+          "[ledger]") {
+  Fixture f;
+  f.ledger.set_rules([](const std::string& name) {
+    return ModelRule{.glob = name, .pin = name == "a", .priority = 3, .together = name == "c" ? "" : "rag"};
+  });
+  for (const char* name : {"a", "b", "c"}) {
+    f.load(name, 100);
+  }
+  const Snapshot snapshot = f.ledger.snapshot(1000, nullptr);
+  REQUIRE(snapshot.models.at(0).pinned);
+  REQUIRE(snapshot.models.at(1).pinned);
+  REQUIRE_FALSE(snapshot.models.at(2).pinned);
+  REQUIRE(snapshot.models.at(1).priority == 3);
+  REQUIRE(snapshot.minute_of_day);
+}

@@ -66,6 +66,29 @@ TEST_CASE("a plugin walks the models of a newer host by their stride") {
   CHECK(ranking.all[1].score == 50);
 }
 
+TEST_CASE("a policy of today runs on a host of 1.0, whose models end earlier") {
+  constexpr std::size_t kOld = offsetof(llv_model, total_uses);
+  for (const char* name : {"lru", "lfu", "largest", "gdsf", "idle_ttl", "composite"}) {
+    std::vector<char> old(2 * kOld);  // a sanitizer sees a read beyond it
+    std::vector<llv_model> whole{model("a", kGiB, 50), model("b", 2 * kGiB, 700)};
+    for (llv_model& one : whole) {
+      one.known |= LLV_MODEL_HAS_USE_COUNT;
+      one.use_count = one.size_bytes == kGiB ? 5 : 1;
+    }
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      std::memcpy(&old[i * kOld], &whole[i], kOld);
+    }
+    const Instance policy(shipped(name), {{"half_life", std::int64_t{900'000'000'000}},
+                                          {"unmeasured", std::int64_t{10'000'000'000}},
+                                          {"ttl", std::int64_t{600'000'000'000}},
+                                          {"models", std::vector<std::string>{}},
+                                          {"rules", std::vector<std::string>{"hours=0-24"}}});
+    const Ranking ranking = rank(policy, snapshot_of(old.data(), 2, kOld));
+    CHECK(ranking.code == LLV_OK);
+    CHECK(ranking.names(whole) == Names{"b", "a"});
+  }
+}
+
 TEST_CASE("an empty snapshot gives an empty ranking") {
   CHECK(rank(Instance(shipped("lru")), std::vector<llv_model>{}).all.empty());
 }

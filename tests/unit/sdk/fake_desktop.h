@@ -104,6 +104,7 @@ struct Shown {
   std::uint32_t replaces;
   int urgency;
   std::uint32_t id;
+  std::vector<std::string> actions;  // key, label, key, label ...
 };
 
 // org.freedesktop.Notifications on its own thread. `silent`: takes calls and never answers.
@@ -114,7 +115,7 @@ class NotificationDaemon {
     bool silent = false;
   };
   NotificationDaemon(const BusAddress& where, Options options)
-      : options_(options), stop_(eventfd(0, EFD_CLOEXEC)) {
+      : options_(options), stop_(eventfd(0, EFD_CLOEXEC)), poke_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     must(sd_bus_new(&bus_), "sd_bus_new");
     must(sd_bus_set_address(bus_, where.address().c_str()), "address");
     must(sd_bus_set_bus_client(bus_, 1), "client");
@@ -130,6 +131,14 @@ class NotificationDaemon {
     thread_.join();
     sd_bus_close_unref(bus_);
     close(stop_);
+    close(poke_);
+  }
+  // What the person in front of it does: presses a button, or closes the bubble.
+  void press(std::uint32_t id, const std::string& key) { emit({id, key}); }
+  void dismiss(std::uint32_t id) { emit({id, ""}); }
+  [[nodiscard]] std::vector<std::uint32_t> withdrawn() const {
+    const std::lock_guard lock(mutex_);
+    return withdrawn_;
   }
   [[nodiscard]] std::vector<Shown> shown() const {
     const std::lock_guard lock(mutex_);
@@ -137,9 +146,32 @@ class NotificationDaemon {
   }
 
  private:
+  struct Deed {
+    std::uint32_t id;
+    std::string key;  // empty: closed
+  };
+  void emit(Deed deed) {
+    const std::lock_guard lock(mutex_);
+    deeds_.push_back(std::move(deed));
+    eventfd_write(poke_, 1);
+  }
+  void emit_deeds() {
+    constexpr const char* kPath = "/org/freedesktop/Notifications";
+    constexpr const char* kName = "org.freedesktop.Notifications";
+    eventfd_t count = 0;
+    eventfd_read(poke_, &count);
+    const std::lock_guard lock(mutex_);
+    for (const Deed& deed : deeds_) {
+      deed.key.empty()
+          ? sd_bus_emit_signal(bus_, kPath, kName, "NotificationClosed", "uu", deed.id, 2U)
+          : sd_bus_emit_signal(bus_, kPath, kName, "ActionInvoked", "us", deed.id, deed.key.c_str());
+    }
+    deeds_.clear();
+  }
   void serve() {
-    std::array<pollfd, 2> fds{{{stop_, POLLIN, 0}, {sd_bus_get_fd(bus_), 0, 0}}};
+    std::array<pollfd, 3> fds{{{stop_, POLLIN, 0}, {sd_bus_get_fd(bus_), 0, 0}, {poke_, POLLIN, 0}}};
     while (fds[0].revents == 0) {
+      emit_deeds();
       while (sd_bus_process(bus_, nullptr) > 0) {
       }
       const int events = sd_bus_get_events(bus_);
@@ -166,6 +198,13 @@ class NotificationDaemon {
       return sd_bus_reply_method_return(message, "as", 2, "body",
                                         options_.markup ? "body-markup" : "actions");
     }
+    if (sd_bus_message_is_method_call(message, nullptr, "CloseNotification") > 0) {
+      std::uint32_t id = 0;
+      must(sd_bus_message_read(message, "u", &id), "CloseNotification");
+      const std::lock_guard lock(mutex_);
+      withdrawn_.push_back(id);
+      return sd_bus_reply_method_return(message, "");
+    }
     return record(message);
   }
 
@@ -173,7 +212,12 @@ class NotificationDaemon {
     const char *app = nullptr, *icon = nullptr, *summary = nullptr, *body = nullptr;
     Shown one{};
     must(sd_bus_message_read(message, "susss", &app, &one.replaces, &icon, &summary, &body), "Notify");
-    must(sd_bus_message_skip(message, "as"), "actions");
+    must(sd_bus_message_enter_container(message, 'a', "s"), "actions");
+    const char* action = nullptr;
+    while (sd_bus_message_read_basic(message, 's', &action) > 0) {
+      one.actions.emplace_back(action);
+    }
+    must(sd_bus_message_exit_container(message), "actions");
     std::uint8_t urgency = 0;
     const char* hint = nullptr;
     must(sd_bus_message_read(message, "a{sv}", 1, &hint, "y", &urgency), "hints");
@@ -189,11 +233,14 @@ class NotificationDaemon {
 
   Options options_;
   int stop_;
+  int poke_;
   sd_bus* bus_ = nullptr;
   std::thread thread_;
   std::uint32_t last_id_ = 40;
   mutable std::mutex mutex_;
   std::vector<Shown> shown_;
+  std::vector<Deed> deeds_;
+  std::vector<std::uint32_t> withdrawn_;
 };
 
 }  // namespace sdk_rig

@@ -193,6 +193,21 @@ inline Ranking rank(const Instance& instance, const llv_snapshot& snapshot) {
   out.text = error.str();
   return out;
 }
+// What the policy wants to go now; the code is LLV_E_NOT_FOUND when it has no due().
+inline Ranking due(const Instance& instance, const llv_snapshot& snapshot) {
+  Ranking out;
+  const auto add = [](void* ctx, std::uint32_t index, double score, llv_str reason) -> std::int32_t {
+    static_cast<Ranking*>(ctx)->all.push_back({index, score, text_of(reason)});
+    return LLV_OK;
+  };
+  llv_victims sink{sizeof sink, 0, &out, add};
+  Text error;
+  const auto& table = instance.role<llv_eviction>(LLV_ROLE_EVICTION);
+  out.code =
+      table.due == nullptr ? LLV_E_NOT_FOUND : table.due(instance.self(), &snapshot, &sink, error.get());
+  out.text = error.str();
+  return out;
+}
 inline Ranking rank(const Instance& instance, const std::vector<llv_model>& models) {
   return rank(instance, snapshot_of(models.data(), models.size(), sizeof(llv_model)));
 }
