@@ -41,7 +41,8 @@ void PolicyEngine::use(std::shared_ptr<EvictionPolicy> policy) {
 
 void PolicyEngine::rank(const Snapshot& snapshot, std::uint64_t need_bytes,
                         std::function<void(std::vector<RankedVictim>)> done) {
-  const auto finish = [this, snapshot, need_bytes, done = std::move(done)](std::vector<RankedVictim> ranked) {
+  const auto finish = [this, snapshot, need_bytes,
+                       done = std::move(done)](const std::vector<RankedVictim>& ranked) {
     done(ranked);
     shadow_.compare(snapshot, need_bytes, ranked);
   };

@@ -131,6 +131,7 @@ std::vector<RankedVictim> rule_breakers(const Snapshot& snapshot) {
     }
   }
   std::vector<RankedVictim> list;
+  list.reserve(out.size());
   for (auto& [index, victim] : out) {
     list.push_back(std::move(victim));
   }
