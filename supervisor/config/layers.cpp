@@ -108,7 +108,7 @@ class LayerReader {
         continue;
       }
       auto& entry =
-          rules.emplace_back(node.source().begin, ModelRule{std::string(glob.str()), {}, {}, {}, {}});
+          rules.emplace_back(node.source().begin, ModelRule{.glob = std::string(glob.str())});
       for (const auto& [key, value] : *fields) {
         set_model_key(entry.second, std::string(key.str()), value);
       }
