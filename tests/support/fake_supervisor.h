@@ -39,6 +39,10 @@ class FakeSupervisor : public SupervisorPort {
   void use_plugin(const std::string& role, const std::string& name, ControlCallback done) override {
     done(answer("use_plugin " + role + " " + name));
   }
+  void shadow_plugin(const std::string& role, const std::string& name, ControlCallback done) override {
+    done(answer("shadow_plugin " + role + " " + name));
+  }
+  boost::json::object compare() override { return {{"role", "eviction"}}; }
   void evict(const std::string& model, const std::string& reason, ControlCallback done) override {
     if (model == "later") {
       later.push_back(std::move(done));

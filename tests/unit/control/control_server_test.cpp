@@ -145,7 +145,8 @@ TEST_CASE("each resource asks the supervisor and answers JSON with its length") 
       {"/v1/limit", R"({"limit": "6GB"})", "set_limit 6GB"},
       {"/v1/profile", R"({"name": "laptop"})", "use_profile laptop"},
       {"/v1/reload", "", "reload"},
-      {"/v1/plugin/use", R"({"role": "eviction", "name": "lru"})", "use_plugin eviction lru"}};
+      {"/v1/plugin/use", R"({"role": "eviction", "name": "lru"})", "use_plugin eviction lru"},
+      {"/v1/plugin/shadow", R"({"role": "eviction", "name": "off"})", "shadow_plugin eviction off"}};
   for (const auto& [target, body, call] : posts) {
     CHECK(called(rig.post(target, body)) == call);
   }
