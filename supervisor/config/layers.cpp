@@ -107,8 +107,7 @@ class LayerReader {
         complain(node, "models." + std::string(glob.str()), "expected a table: [models.\"name\"]");
         continue;
       }
-      auto& entry =
-          rules.emplace_back(node.source().begin, ModelRule{.glob = std::string(glob.str())});
+      auto& entry = rules.emplace_back(node.source().begin, ModelRule{.glob = std::string(glob.str())});
       for (const auto& [key, value] : *fields) {
         set_model_key(entry.second, std::string(key.str()), value);
       }
