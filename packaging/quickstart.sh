@@ -135,7 +135,7 @@ model=$(first_model)
 if [ -z "$model" ]; then
   models=${OLLAMA_MODELS:-$HOME/.ollama/models}
   note "none installed; planting a small demo model (it says the alphabet) in $models"
-  "$prefix/lib/llamavisor/make-demo-model" "$models" demo >/dev/null ||
+  "$prefix/lib/llamavisor/make-demo-model" "$models" demo --eos >/dev/null ||
     die "the demo model could not be written to $models" "check that the folder can be written"
   model=$(first_model)
   [ -n "$model" ] || die "Ollama does not see the demo model in $models" "does OLLAMA_MODELS name the folder that the server uses?"
