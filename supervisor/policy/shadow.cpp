@@ -36,6 +36,7 @@ void ShadowPolicy::Side::note_use(const std::string& model, std::optional<std::c
 void ShadowPolicy::use(std::shared_ptr<EvictionPolicy> policy) {
   policy_ = std::move(policy);
   busy_ = false;
+  ++generation_;
   restart();
 }
 
@@ -57,8 +58,8 @@ void ShadowPolicy::compare(const Snapshot& snapshot, std::uint64_t need_bytes,
     return;
   }
   busy_ = true;
-  policy_->rank(snapshot, need_bytes, [this, snapshot, need_bytes, taken, asked = policy_](auto answer) {
-    if (asked == policy_) {
+  policy_->rank(snapshot, need_bytes, [this, snapshot, need_bytes, taken, asked = generation_](auto answer) {
+    if (asked == generation_) {
       busy_ = false;
       answered(snapshot, need_bytes, taken, std::move(answer));
     }

@@ -71,6 +71,7 @@ class ShadowPolicy {
 
   Finish finish_;
   std::shared_ptr<EvictionPolicy> policy_;
+  unsigned generation_ = 0;  // answers of an earlier shadow come too late
   bool busy_ = false;
   Comparison counts_;
   Side in_charge_{counts_.in_charge, {}};
