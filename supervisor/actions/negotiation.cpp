@@ -139,7 +139,11 @@ void AdmissionDesk::evict_then_decide(const Snapshot& snapshot, const EvictFirst
       format_bytes(snapshot.limit_bytes) + " budget were free";
   std::vector<UnloadOrder> orders;
   for (const RankedVictim& victim : first.victims) {
-    orders.push_back({.residency = p_.ledger.find(snapshot.models[victim.model_index].name),
+    const auto residency = p_.ledger.find(snapshot.models[victim.model_index].name);
+    if (!residency) {
+      continue;  // its name means another blob by now: the next look knows more
+    }
+    orders.push_back({.residency = residency,
                       .kind = EventKind::eviction,
                       .why = victim.reason + why_tail,
                       .drain_timeout = std::chrono::milliseconds(0),
@@ -156,7 +160,11 @@ void AdmissionDesk::drain_then_decide(const Snapshot& snapshot, const DrainFirst
   }
   std::vector<UnloadOrder> orders;
   for (const std::size_t index : first.model_indices) {
-    orders.push_back({.residency = p_.ledger.find(snapshot.models[index].name),
+    const auto residency = p_.ledger.find(snapshot.models[index].name);
+    if (!residency) {
+      continue;
+    }
+    orders.push_back({.residency = residency,
                       .kind = EventKind::eviction,
                       .why = "no idle model could make room; " + negotiation_->model.name + " needs " +
                              format_bytes(negotiation_->forecast.bytes) +
@@ -169,6 +177,10 @@ void AdmissionDesk::drain_then_decide(const Snapshot& snapshot, const DrainFirst
 }
 
 void AdmissionDesk::unload_all(std::vector<UnloadOrder> orders) {
+  if (orders.empty()) {
+    negotiation_->waits_for_change = true;
+    return;
+  }
   orders.back().done = [this](const Result<UnloadOutcome>&) {
     negotiation_->looked = false;  // footprints and the host's memory have changed
     decide();

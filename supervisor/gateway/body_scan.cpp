@@ -100,7 +100,11 @@ class Pass {
     const Span at = span_of(value);
     facts.options_at = at;
     facts.options_empty = false;
-    if (value.is_null()) {  // Go sets the map to nil: what came before is gone
+    bool null = false;  // asking is_null() for a bool throws when a word only begins like null
+    if (const auto error = value.is_null().get(null)) {
+      return error;
+    }
+    if (null) {  // Go sets the map to nil: what came before is gone
       facts.num_ctx.reset();
       facts.num_ctx_at.reset();
       return simdjson::SUCCESS;

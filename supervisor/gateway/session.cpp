@@ -255,6 +255,10 @@ bool Session::step_head() {
   if (unread() == "\r\n") {
     consume(2);  // an empty line between requests (RFC 9112, 2.2)
   }
+  // Also when the half head came along with the request before it.
+  if (!unread().empty() && deadline_ == SteadyTime::max()) {
+    deadline_ = s_.clock.now() + s_.settings.head_timeout;
+  }
   const Io result = read_client();
   if (result == Io::ended) {
     close();
@@ -328,7 +332,10 @@ void Session::read_facts() {
       facts_->model = std::move(*model);
     }
   } else if (iequals(head_.field("content-encoding"), "zstd")) {
-    if (auto plain = decode_zstd(body_, s_.settings.max_inspect_bytes)) {
+    // Ollama decodes on /v1 only. A native body is edited in place, so it must be the plain text itself.
+    const bool native = route_.kind == RouteKind::native;
+    auto plain = native ? std::nullopt : decode_zstd(body_, s_.settings.max_inspect_bytes);
+    if (plain) {
       facts_ = s_.scanner.scan(*plain);
     }
   } else {

@@ -270,6 +270,9 @@ std::size_t Session::take_answer_head(std::string_view& bytes) {
       return length;
     }
     send_client(bytes.substr(0, length));
+    if (state_ != State::relay) {
+      return 0;  // the client is gone
+    }
     bytes.remove_prefix(length);
   }
   if (length != 0 || bytes.size() > kMaxHeadBytes) {
@@ -305,8 +308,8 @@ bool Session::upstream_ended() {
   if (replayable_ && ++attempts_ < kMaxAttempts) {
     if (!stale) {
       end_lease();
+      held_since_ = s_.clock.now();  // it is held from now on, however long it had run
       enter(State::hold);
-      deadline_ = s_.clock.now() + s_.settings.hold_timeout;
       return true;
     }
     connect_upstream();
@@ -338,6 +341,8 @@ void Session::finish_exchange() {
 
 // What one large request took is not kept for the next.
 void Session::forget_request() {
+  head_.method = {};  // it looks into a text that the next head replaces
+  route_ = {};
   facts_.reset();
   attempts_ = 0;
   up_sent_ = 0;

@@ -33,7 +33,7 @@ static int32_t rank(void* self, const llv_snapshot* snapshot, uint64_t need_byte
   return LLV_OK;
 }
 
-static const llv_eviction eviction = {sizeof(llv_eviction), 0, rank};
+static const llv_eviction eviction = {.struct_size = sizeof(llv_eviction), .rank = rank};
 
 static const void* get_role(const char* role_id) {
   return strcmp(role_id, LLV_ROLE_EVICTION) == 0 ? &eviction : NULL;

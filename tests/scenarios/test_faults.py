@@ -7,6 +7,7 @@ import socket
 import stat
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
@@ -138,6 +139,62 @@ class Faults(EndToEnd):
         for piece in ("abc", "def", "ghi"):
             self.assertEqual(json.loads(answer.readline())["response"], piece)
             request(self.backend, "POST", "/fake/release")
+
+    # --- hostile requests: each may fail, none may end the program or touch the next one ---
+    def exchange(self, s, data, seconds=20):
+        with socket.create_connection(("127.0.0.1", s.port), timeout=seconds) as c:
+            c.sendall(data)
+            c.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: c.recv(65536), b""))
+
+    def post_text(self, body, headers=b""):
+        return b"POST /api/generate HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n%s" % (headers, len(body), body)
+
+    def test_words_that_begin_like_null_are_only_bad_json(self):
+        s = self.faulty()
+        for body in (b'{"model":"a","options":nope}', b'{"model":"a","options":n}', b'{"model":nope}',
+                     b'{"model":"a","keep_alive":nope}', b'{"model":"a","options":{"num_ctx":nope}}'):
+            self.exchange(s, self.post_text(body))
+        self.assertEqual(s.generate("a").status, 200)
+
+    def test_a_compressed_body_on_a_native_route_is_never_edited(self):
+        s = self.faulty(config=ROOM_FOR_ONE + '[models."a"]\nkeep_alive = "1h"\n')
+        plain = b'{"model":"a","prompt":"hi!","options":{"num_ctx":2048}}'
+        frame = b"\x28\xb5\x2f\xfd\x20" + bytes([len(plain)]) + (len(plain) << 3 | 1).to_bytes(3, "little") + plain
+        self.exchange(s, self.post_text(frame, b"Content-Encoding: zstd\r\n"))
+        last = request(self.backend, "GET", "/fake/last").json()
+        self.assertEqual(last["body_bytes"], len(frame))
+        self.assertEqual(s.generate("a").status, 200)
+
+    def test_an_error_after_a_head_request_has_a_body_and_the_right_form(self):
+        s = self.faulty()
+        bad = b"GET /" + b"x" * 3000 + b" HTTP/1.1\r\nHost: localhost\nX: y\r\n\r\n"
+        answer = self.exchange(s, b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n" + bad)
+        head, _, body = answer[answer.index(b"HTTP/1.1 400"):].partition(b"\r\n\r\n")
+        self.assertIn(b"Content-Length: %d" % len(body), head)
+        self.assertGreater(len(body), 0)
+
+    def test_a_half_head_behind_a_whole_request_is_given_up_in_time(self):
+        s = self.faulty(config=ROOM_FOR_ONE + '[gateway]\nhead_timeout = "1s"\n')
+        with socket.create_connection(("127.0.0.1", s.port), timeout=20) as c:
+            c.sendall(b"GET /api/version HTTP/1.1\r\nHost: localhost\r\n\r\nGET /api/ver")
+            answer = b"".join(iter(lambda: c.recv(65536), b""))
+        self.assertEqual(answer.count(b"HTTP/1.1 200"), 1)
+        self.assertIn(b"HTTP/1.1 408", answer)
+
+    def test_a_request_older_than_the_hold_time_is_still_held_when_its_server_dies(self):
+        s = self.breakable(ROOM_FOR_ONE + '[gateway]\nhold_timeout = "3s"\n')
+        backend = s.status()["server"]["port"]
+        request(backend, "POST", "/fake/config", {"hold": True, "hold_first": True})
+        replies = []
+        waiting = threading.Thread(target=lambda: replies.append(s.generate("a", timeout=60)))
+        waiting.start()
+        wait_for(lambda: s.resident().get("a", {}).get("in_flight"), 20, "the request")
+        since = time.monotonic()
+        wait_for(lambda: time.monotonic() - since > 4, 20, "a request older than the hold time")
+        os.kill(s.server_pid(), signal.SIGKILL)
+        waiting.join()
+        self.assertEqual(replies[0].status, 200)
 
     # --- the server's life ---
     def test_a_server_that_writes_without_end_is_read_without_end(self):

@@ -148,7 +148,7 @@ static int32_t restore(void* ptr, llv_str saved, llv_text* error) {
 }
 
 static const void* get_role(const char* role_id) {
-  static const llv_eviction role = {sizeof role, 0, rank};
+  static const llv_eviction role = {.struct_size = sizeof role, .rank = rank};
   return strcmp(role_id, LLV_ROLE_EVICTION) == 0 ? &role : NULL;
 }
 
