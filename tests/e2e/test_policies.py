@@ -55,6 +55,7 @@ class Asks(EndToEnd):
         self.press(note, "unload")
         wait_for(lambda: s.runner_of("a") is None, 30, "the end of a")
         self.assertIsNotNone(s.runner_of("b"))
+        wait_for(lambda: s.events("eviction"), 30, "the eviction's event")  # written once the bytes given back are measured
         self.assertIn("you were asked after the switch and answered: unload", s.events("eviction")[0]["sentence"])
 
     def test_keep_always_is_remembered_over_a_restart(self):
