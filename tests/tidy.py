@@ -26,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/dev"
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "llamavisor/tidy"
 TIDY = "clang-tidy-14"
-GCC_ONLY = {"-fno-gnu-unique"}
+GCC_ONLY = {"-fno-gnu-unique", "-Wno-restrict", "-Wno-maybe-uninitialized"}
 BATCH = 6
 STAMP_DAYS = 30
 

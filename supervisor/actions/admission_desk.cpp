@@ -45,8 +45,8 @@ void AdmissionDesk::resolve(const std::string& name) {
 }
 
 std::shared_ptr<Residency> AdmissionDesk::residency_of(const Ask& ask, const Name& name) const {
-  const auto by_blob = name.model ? p_.ledger.find_key(name.model->blob_digest) : nullptr;
-  return by_blob ? by_blob : p_.ledger.find(ask.model);
+  const bool blob_known = name.model && !name.model->blob_digest.empty();
+  return blob_known ? p_.ledger.find_key(name.model->blob_digest) : p_.ledger.find(ask.model);
 }
 
 // What Ollama takes for a request without a wish: the Modelfile's PARAMETER, else the server's default.
@@ -115,8 +115,11 @@ std::optional<Verdict> AdmissionDesk::try_now(const Ask& ask) {
 // --- waiting -------------------------------------------------------------------------------------------
 
 AdmissionDesk::Ticket AdmissionDesk::wait(Ask ask, Answer answer) {
-  auto ticket =
-      std::make_shared<Waiting>(Waiting{std::move(ask), std::move(answer), p_.clock.now(), std::nullopt});
+  const auto leave = [this](Waiting* left) {
+    delete left;
+    schedule_pump();  // what was to be unloaded for it may stay
+  };
+  Ticket ticket(new Waiting{std::move(ask), std::move(answer), p_.clock.now(), std::nullopt}, leave);
   if (waiting() >= settings_.gateway.max_waiting) {
     serve(ticket, Denied{503, "too many requests wait for memory already (gateway.max_waiting)",
                          std::chrono::seconds(5)});
@@ -176,6 +179,7 @@ void AdmissionDesk::serve(const Ticket& ticket, Verdict verdict) {
 }
 
 void AdmissionDesk::pump() {
+  p_.executor.poll();
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     const Ticket ticket = it->lock();
     std::optional<Verdict> verdict = ticket ? try_now(ticket->ask) : std::nullopt;
@@ -252,7 +256,7 @@ void AdmissionDesk::loaded(const Residency& residency) {
 void AdmissionDesk::seen(const Observation& seen, SteadyTime looked_at) {
   sample_ = seen.sample;
   forget_names();  // manifests may have been changed by others than our clients
-  for (const std::string& name : reconcile(p_.ledger, seen, looked_at).vanished) {
+  for (const std::string& name : reconcile(p_.ledger, seen, looked_at)) {
     p_.events.add({.kind = EventKind::unloaded,
                    .summary = "Unloaded " + name,
                    .sentence = "Unloaded " + name + ": the server let it go (keep_alive, or a failed load).",

@@ -54,13 +54,15 @@ struct Denied {
   std::string message;
   std::optional<std::chrono::seconds> retry_after;  // absent: trying again cannot help
 };
-struct Unknown {};  // relay as it is: not a model of ours
+struct Unknown {        // relay as it is: not a model of ours, or not readable
+  Ledger::Guest guest;  // set in the second case
+};
 using Verdict = std::variant<Granted, Denied, Unknown>;
 
 class AdmissionDesk {
  public:
   struct Waiting;
-  // Held by the request that waits; destroying it gives the place up.
+  // Held by the request that waits, not longer than the desk lives; destroying it gives the place up.
   using Ticket = std::shared_ptr<Waiting>;
   using Answer = std::function<void(Verdict)>;
 
@@ -80,6 +82,8 @@ class AdmissionDesk {
   [[nodiscard]] std::uint64_t limit_bytes() const { return limit_bytes_; }
   [[nodiscard]] std::uint32_t default_num_ctx() const { return default_num_ctx_; }
 
+  // For a request that would load a model that the gateway could not read.
+  [[nodiscard]] Verdict unread() const { return Unknown{p_.ledger.guest()}; }
   // Absent: the request must wait.
   [[nodiscard]] std::optional<Verdict> try_now(const Ask& ask);
   // `answer` is called once, never from within this call, and not after the ticket died.
@@ -89,9 +93,9 @@ class AdmissionDesk {
   void pump();
   // Names may mean other blobs now.
   void forget_names() { names_.clear(); }
-  // The owner has set a keep_alive for this model, so the client's does not count.
-  [[nodiscard]] bool owner_keep_alive(const std::string& model) const {
-    return rule_for(settings_, model).keep_alive.has_value();
+  // It is resident, and the owner has set a keep_alive for it, so the client's does not count.
+  [[nodiscard]] bool keeps(const std::string& model) const {
+    return rule_for(settings_, model).keep_alive.has_value() && p_.ledger.find(model) != nullptr;
   }
   // A load was answered: what the route could not say is set now.
   void loaded(const Residency& residency);
@@ -151,12 +155,14 @@ class AdmissionDesk {
   void look_then_decide();
   void evict_then_decide(const Snapshot& snapshot, const EvictFirst& first);
   void drain_then_decide(const Snapshot& snapshot, const DrainFirst& first);
+  [[nodiscard]] UnloadOrder order_for(const std::string& key, std::string why,
+                                      std::chrono::milliseconds drain_timeout) const;
   void unload_all(std::vector<UnloadOrder> orders);
   void admit();
   void reserve();
   void refuse(const Refuse& refusal);
   void end_negotiation();
-  [[nodiscard]] bool abandoned() const;
+  [[nodiscard]] bool abandoned() const;  // nobody waits for the model any more
 
   Parts p_;
   Settings settings_;

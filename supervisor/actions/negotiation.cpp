@@ -7,16 +7,6 @@
 #include "policy/guard.h"
 
 namespace llamavisor {
-namespace {
-
-// The number of models when it is not among them.
-std::size_t index_of(const Snapshot& snapshot, const std::string& name) {
-  const auto it = std::find_if(snapshot.models.begin(), snapshot.models.end(),
-                               [&](const ModelView& model) { return model.name == name; });
-  return static_cast<std::size_t>(it - snapshot.models.begin());
-}
-
-}  // namespace
 
 void AdmissionDesk::start(const Ask& ask, const Name& name) {
   negotiation_ = Negotiation{};
@@ -70,7 +60,7 @@ AdmissionQuestion AdmissionDesk::question() const {
 Snapshot AdmissionDesk::snapshot_without_old() const {
   Snapshot out = snapshot();
   if (negotiation_->old) {
-    std::erase_if(out.models, [&](const ModelView& view) { return view.name == negotiation_->old->name; });
+    std::erase_if(out.models, [&](const ModelView& view) { return view.key == negotiation_->old->key; });
     out.used_bytes -= std::min(out.used_bytes, negotiation_->old->charge_bytes());
     if (out.available_bytes) {
       *out.available_bytes += negotiation_->old->footprint_bytes.value_or(0);
@@ -80,7 +70,7 @@ Snapshot AdmissionDesk::snapshot_without_old() const {
 }
 
 bool AdmissionDesk::abandoned() const {
-  return !anyone_waits_for(negotiation_->model.name);
+  return !negotiation_ || !anyone_waits_for(negotiation_->model.name);
 }
 
 void AdmissionDesk::decide() {
@@ -119,12 +109,7 @@ void AdmissionDesk::decide_ranked(const Snapshot& then, std::vector<RankedVictim
     return;
   }
   const Snapshot now = snapshot_without_old();
-  for (RankedVictim& victim : ranked) {
-    victim.model_index = index_of(now, then.models[victim.model_index].name);
-  }
-  std::erase_if(ranked, [&](const RankedVictim& victim) {
-    return victim.model_index >= now.models.size() || !is_evictable(now.models[victim.model_index]);
-  });
+  ranked = still_evictable(then, std::move(ranked), now);
   std::visit(Overloaded{[&](const Admit&) { admit(); },
                         [&](const EvictFirst& first) { evict_then_decide(now, first); },
                         [&](const DrainFirst& first) { drain_then_decide(now, first); },
@@ -139,18 +124,22 @@ void AdmissionDesk::evict_then_decide(const Snapshot& snapshot, const EvictFirst
       format_bytes(snapshot.limit_bytes) + " budget were free";
   std::vector<UnloadOrder> orders;
   for (const RankedVictim& victim : first.victims) {
-    const auto residency = p_.ledger.find(snapshot.models[victim.model_index].name);
-    if (!residency) {
-      continue;  // its name means another blob by now: the next look knows more
-    }
-    orders.push_back({.residency = residency,
-                      .kind = EventKind::eviction,
-                      .why = victim.reason + why_tail,
-                      .drain_timeout = std::chrono::milliseconds(0),
-                      .unload_timeout = settings_.memory.unload_timeout,
-                      .done = {}});
+    orders.push_back(order_for(snapshot.models[victim.model_index].key, victim.reason + why_tail,
+                               std::chrono::milliseconds(0)));
   }
   unload_all(std::move(orders));
+}
+
+// Wanted as long as somebody waits for the room and the owner has not pinned it meanwhile.
+UnloadOrder AdmissionDesk::order_for(const std::string& key, std::string why,
+                                     std::chrono::milliseconds drain_timeout) const {
+  const auto residency = p_.ledger.find_key(key);
+  return {.residency = residency,
+          .kind = EventKind::eviction,
+          .why = std::move(why),
+          .drain_timeout = drain_timeout,
+          .unload_timeout = settings_.memory.unload_timeout,
+          .wanted = [this, residency] { return !abandoned() && !p_.ledger.pinned(*residency); }};
 }
 
 void AdmissionDesk::drain_then_decide(const Snapshot& snapshot, const DrainFirst& first) {
@@ -158,34 +147,25 @@ void AdmissionDesk::drain_then_decide(const Snapshot& snapshot, const DrainFirst
     negotiation_->waits_for_change = true;
     return;
   }
+  const std::string why = "no idle model could make room; " + negotiation_->model.name + " needs " +
+                          format_bytes(negotiation_->forecast.bytes) + " and had waited for its last answer";
   std::vector<UnloadOrder> orders;
   for (const std::size_t index : first.model_indices) {
-    const auto residency = p_.ledger.find(snapshot.models[index].name);
-    if (!residency) {
-      continue;
-    }
-    orders.push_back({.residency = residency,
-                      .kind = EventKind::eviction,
-                      .why = "no idle model could make room; " + negotiation_->model.name + " needs " +
-                             format_bytes(negotiation_->forecast.bytes) +
-                             " and had waited for its last answer",
-                      .drain_timeout = std::max(longest_wait_left(), std::chrono::milliseconds(100)),
-                      .unload_timeout = settings_.memory.unload_timeout,
-                      .done = {}});
+    orders.push_back(order_for(snapshot.models[index].key, why,
+                               std::max(longest_wait_left(), std::chrono::milliseconds(100))));
   }
   unload_all(std::move(orders));
 }
 
 void AdmissionDesk::unload_all(std::vector<UnloadOrder> orders) {
-  if (orders.empty()) {
-    negotiation_->waits_for_change = true;
-    return;
-  }
-  orders.back().done = [this](const Result<UnloadOutcome>&) {
-    negotiation_->looked = false;  // footprints and the host's memory have changed
-    decide();
-  };
+  const auto left = std::make_shared<std::size_t>(orders.size());
   for (UnloadOrder& order : orders) {
+    order.done = [this, left](const Result<UnloadOutcome>&) {
+      if (--*left == 0) {
+        negotiation_->looked = false;  // footprints and the host's memory have changed
+        decide();
+      }
+    };
     p_.executor.submit(std::move(order));
   }
 }
@@ -201,14 +181,16 @@ void AdmissionDesk::admit() {
                            ", it was loaded with " + std::to_string(negotiation_->old->num_ctx.value_or(0)),
                     .drain_timeout = std::max(longest_wait_left(), std::chrono::milliseconds(100)),
                     .unload_timeout = settings_.memory.unload_timeout,
-                    .done = {}};
+                    .wanted = [this] { return !abandoned(); }};
   order.done = [this](const Result<UnloadOutcome>& outcome) {
-    if (!outcome) {
+    if (abandoned()) {
+      end_negotiation();
+    } else if (!outcome) {
       refuse(Refuse{outcome.error().text(), false});
-      return;
+    } else {
+      negotiation_->old.reset();
+      decide();
     }
-    negotiation_->old.reset();
-    decide();
   };
   p_.executor.submit(std::move(order));
 }

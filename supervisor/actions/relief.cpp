@@ -1,14 +1,16 @@
 #include "actions/relief.h"
 
 #include "policy/admission.h"
+#include "policy/guard.h"
 #include "policy/order.h"
 
 namespace llamavisor {
 
-void RelievePressure::check(const Snapshot& snapshot) {
-  if (asking_ || !executor_.idle()) {
+void RelievePressure::check() {
+  if (asking_ || executor_.unloading()) {
     return;
   }
+  const Snapshot snapshot = snapshot_();
   if (const auto breakers = rule_breakers(snapshot); !breakers.empty()) {
     evict(breakers, "", snapshot);  // the next look says whether that was enough
     return;
@@ -18,18 +20,27 @@ void RelievePressure::check(const Snapshot& snapshot) {
     return;
   }
   asking_ = true;
-  engine_.rank(snapshot, relief->bytes, [this, relief = *relief, snapshot](const auto& ranked) {
+  engine_.rank(snapshot, relief->bytes, [this, snapshot](const auto& ranked) {
     asking_ = false;
-    evict(take_enough(snapshot, ranked, relief.bytes), "; " + relief.why, snapshot);
+    evict_enough(snapshot, ranked);
   });
 }
 
-void RelievePressure::check_due(const Snapshot& snapshot) {
-  if (asking_ || !executor_.idle() || !engine_.acts_unasked()) {
+// The ranking was made a moment ago, off this thread: what is too much now counts, and who is there now.
+void RelievePressure::evict_enough(const Snapshot& then, const std::vector<RankedVictim>& ranked) {
+  const Snapshot now = snapshot_();
+  const auto relief = executor_.unloading() ? std::nullopt : pressure_.check(now, rule_);
+  if (relief) {
+    evict(take_enough(now, still_evictable(then, ranked, now), relief->bytes), "; " + relief->why, now);
+  }
+}
+
+void RelievePressure::check_due() {
+  if (asking_ || executor_.unloading() || !engine_.acts_unasked()) {
     return;
   }
   asking_ = true;
-  engine_.due(snapshot, [this, snapshot](const auto& victims) {
+  engine_.due(snapshot_(), [this, snapshot = snapshot_()](const auto& victims) {
     asking_ = false;
     evict(victims, "", snapshot);
   });
@@ -39,7 +50,7 @@ void RelievePressure::check_due(const Snapshot& snapshot) {
 void RelievePressure::evict(const std::vector<RankedVictim>& victims, const std::string& why,
                             const Snapshot& snapshot) {
   for (const RankedVictim& victim : victims) {
-    const auto residency = ledger_.find(snapshot.models[victim.model_index].name);
+    const auto residency = ledger_.find_key(snapshot.models[victim.model_index].key);
     if (residency && residency->in_flight == 0 && residency->state == ResidencyState::ready) {
       executor_.submit({.residency = residency,
                         .kind = EventKind::eviction,

@@ -14,25 +14,29 @@ namespace llamavisor {
 
 class RelievePressure {
  public:
-  RelievePressure(Ledger& ledger, PolicyEngine& engine, Executor& executor)
-      : ledger_(ledger), engine_(engine), executor_(executor) {}
+  // `snapshot` is asked again after the policy has answered: what it saw may have gone meanwhile.
+  RelievePressure(Ledger& ledger, PolicyEngine& engine, Executor& executor,
+                  std::function<Snapshot()> snapshot)
+      : ledger_(ledger), engine_(engine), executor_(executor), snapshot_(std::move(snapshot)) {}
 
   void configure(PressureRule rule, std::chrono::milliseconds unload_timeout) {
     rule_ = rule;
     unload_timeout_ = unload_timeout;
   }
   // Models that break the owner's rules go, then what is too much. Does nothing while an earlier relief, or
-  // any eviction, is under way.
-  void check(const Snapshot& snapshot);
+  // any unload, is under way.
+  void check();
   // Asks the policy what it wants to unload on its own account, and does it; under the same condition.
-  void check_due(const Snapshot& snapshot);
+  void check_due();
 
  private:
+  void evict_enough(const Snapshot& then, const std::vector<RankedVictim>& ranked);
   void evict(const std::vector<RankedVictim>& victims, const std::string& why, const Snapshot& snapshot);
 
   Ledger& ledger_;
   PolicyEngine& engine_;
   Executor& executor_;
+  std::function<Snapshot()> snapshot_;
   Pressure pressure_;
   PressureRule rule_;
   std::chrono::milliseconds unload_timeout_{10'000};

@@ -19,12 +19,14 @@ struct UnloadJob {
   std::string blob_digest;             // empty: unknown, then only /api/ps can confirm
   std::optional<RunnerSample> runner;  // as last seen
   std::chrono::milliseconds timeout{10'000};
+  bool may_end_runner = true;  // at the deadline
 };
 
 struct UnloadOutcome {
   std::optional<std::uint64_t> freed_bytes;  // the runner's footprint just before its end
   std::optional<std::uint64_t> available_bytes;
   bool runner_killed = false;  // it outlived the deadline and was ended by us
+  std::string sentence{};      // of the event that told it; set by the executor
 };
 
 class ServerTasks {
@@ -40,7 +42,7 @@ class ServerTasks {
   virtual void resolve(const std::string& name,
                        std::function<void(Result<std::optional<InstalledModel>>)> done) = 0;
   // Asks the server to unload and waits until the runner is gone and /api/ps is clear of it; ends that one
-  // runner at the deadline. An error: it is still there.
+  // runner at the deadline, if it may. An error: it is still there.
   virtual void unload(const UnloadJob& job, std::function<void(Result<UnloadOutcome>)> done) = 0;
   // Sets the keep_alive of a loaded model without generating anything.
   virtual void set_keep_alive(const std::string& name, std::optional<std::uint32_t> num_ctx,

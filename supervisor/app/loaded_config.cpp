@@ -52,7 +52,12 @@ std::string flag_layer(const ServeOptions& options) {
 Result<std::vector<ConfigLayer>> file_layers(LoadedConfig& out) {
   std::vector<std::string> paths{system_config_path(), user_config_path()};
   if (!out.options.config_file.empty()) {
-    paths = {fs::absolute(out.options.config_file).string()};
+    std::error_code ec;
+    const fs::path named = fs::absolute(out.options.config_file, ec);
+    if (ec) {
+      return Error("the working directory is gone: " + ec.message(), "give --config as an absolute path");
+    }
+    paths = {named.string()};
   }
   std::vector<ConfigLayer> layers;
   for (const std::string& path : paths) {
@@ -148,6 +153,10 @@ std::string LoadedConfig::listen() const {
 }
 
 std::string LoadedConfig::models_dir() const {
+  const auto given = settings.server.env.find("OLLAMA_MODELS");  // the last word, as for the server
+  if (given != settings.server.env.end()) {
+    return given->second;
+  }
   return settings.server.models.empty() ? default_models_dir() : settings.server.models;
 }
 

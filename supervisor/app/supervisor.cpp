@@ -52,7 +52,7 @@ void Supervisor::wire_up() {
     executor_.poll();
     desk_.pump();
     if (ledger_.used_bytes() > desk_.limit_bytes()) {  // a busy model that was spared may be idle now
-      relief_.check(desk_.snapshot());
+      relief_.check();
     }
   });
   ledger_.on_doubt([this] { sampler_.look_soon(); });
@@ -74,7 +74,11 @@ void Supervisor::wire_up() {
   server_.on_change([this](ServerState state) { server_changed(state); });
   gateway_ = std::make_unique<Gateway>(
       io_, clock_, desk_, config_.settings.gateway,
-      Gateway::Hooks{[this] { return server_port(); }, [this] { sampler_.look_soon(); }});
+      Gateway::Hooks{[this] { return server_port(); }, [this] { sampler_.look_soon(); },
+                     allowed_origins(child_env({.settings = config_.settings,
+                                                .origins = config_.origins,
+                                                .own = config_.environment,
+                                                .home = {}}))});
 }
 
 int Supervisor::run() {
@@ -85,8 +89,19 @@ int Supervisor::run() {
   } else {
     start();
   }
-  io_.run();
+  loop();
   return exit_code_;
+}
+
+// What throws here is a fault of ours or want of memory. It ends what it happened in, not the service.
+void Supervisor::loop() {
+  while (!io_.stopped()) {
+    try {
+      io_.run();
+    } catch (const std::exception& error) {
+      log_error(std::string("internal error, going on: ") + error.what());
+    }
+  }
 }
 
 Result<void> Supervisor::open_control() {
@@ -253,14 +268,14 @@ std::optional<std::uint16_t> Supervisor::server_port() const {
 }
 
 void Supervisor::after_sample() {
-  relief_.check(desk_.snapshot());
+  relief_.check();
 }
 
 // A policy that unloads on its own account is asked more often than the memory is looked at.
 void Supervisor::ask_due() {
   constexpr std::chrono::seconds kDueInterval{2};
   if (engine_.acts_unasked() && server_.state() == ServerState::ready) {
-    relief_.check_due(desk_.snapshot());
+    relief_.check_due();
   }
   due_timer_.expires_after(kDueInterval);
   due_timer_.async_wait([this](const boost::system::error_code& ec) {

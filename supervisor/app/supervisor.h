@@ -64,6 +64,7 @@ class Supervisor final : public SupervisorPort {
 
  private:
   // start and stop (supervisor.cpp)
+  void loop();
   void wire_up();
   Result<void> open_control();
   void start();
@@ -115,7 +116,7 @@ class Supervisor final : public SupervisorPort {
   WorkerTasks tasks_;
   Executor executor_{io_, clock_, ledger_, tasks_, events_};
   AdmissionDesk desk_;
-  RelievePressure relief_{ledger_, engine_, executor_};
+  RelievePressure relief_{ledger_, engine_, executor_, [this] { return desk_.snapshot(); }};
   Sampler sampler_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<ControlServer> control_;

@@ -38,7 +38,6 @@ std::vector<std::string> plugin_dirs(const Settings& settings) {
 void Supervisor::apply(const LoadedConfig& config) {
   const Settings& settings = config.settings;
   set_log_level(settings.log.level);
-  tasks_.configure(settings);
   notify_.configure(settings.notify);
   plugin_host_.configure(plugin_dirs(settings), settings);
   relief_.configure({settings.memory.min_available_bytes, settings.memory.psi_full_percent},
@@ -56,7 +55,9 @@ std::uint32_t Supervisor::default_num_ctx() const {
   return started_num_ctx_ > 0 ? started_num_ctx_ : set > 0 ? set : kOllamas;
 }
 
+// The forecast counts with what this server is started with, whatever is reloaded while it runs.
 Result<LaunchPlan> Supervisor::launch_plan(std::uint16_t port, bool automatic_restart) {
+  tasks_.configure(config_.settings);
   return plan_launch({.settings = config_.settings,
                       .origins = config_.origins,
                       .own = config_.environment,
@@ -211,7 +212,7 @@ ControlAnswer Supervisor::reconfigure(Result<LoadedConfig> fresh) {
   config_ = std::move(*fresh);
   apply(config_);
   refresh_plugins(old);
-  relief_.check(desk_.snapshot());
+  relief_.check();
   events_.add({.kind = EventKind::config_reloaded,
                .summary = "Configuration reloaded",
                .sentence = "Configuration reloaded: " + std::to_string(changes.applied.size()) +
@@ -246,9 +247,10 @@ ControlAnswer Supervisor::set_limit(const std::string& text) {
   if (const auto parsed = parse_limit(text); !parsed) {
     return bad_request(422, parsed.error());
   }
-  config_.options.limit.clear();
+  const std::string flag = std::exchange(config_.options.limit, "");
   const std::uint64_t before = desk_.limit_bytes();
   if (auto done = override_and_reload({{"memory.limit", to_toml(ConfigValue(text))}}); !done) {
+    config_.options.limit = flag;
     return done;
   }
   events_.add({.kind = EventKind::limit_changed,
@@ -278,15 +280,19 @@ json::object Supervisor::profiles() {
 
 // The profile's own values are meant, so an overriding limit or policy that was saved before goes.
 ControlAnswer Supervisor::use_profile(const std::string& name) {
-  config_.options.profile.clear();
-  config_.options.limit.clear();
-  auto fresh_options = config_.options;
+  const auto flags = config_.options;
+  auto fresh_options = flags;
+  fresh_options.limit.clear();
   fresh_options.profile = name;
   if (const auto possible = LoadedConfig::load(fresh_options); !possible) {
     return bad_request(422, possible.error());
   }
+  config_.options.profile.clear();
+  config_.options.limit.clear();
   auto done = override_and_reload({{"profile", to_toml(ConfigValue(name))}, {"memory.limit", ""}});
-  if (done) {
+  if (!done) {
+    config_.options = flags;
+  } else {
     done->insert_or_assign("name", config_.settings.profile);
     done->insert_or_assign("limit_bytes", desk_.limit_bytes());
   }

@@ -152,13 +152,14 @@ void Supervisor::evict(const std::string& model, const std::string& reason, Cont
                     .why = reason.empty() ? "asked for by hand" : reason,
                     .drain_timeout = config_.settings.server.drain_timeout,
                     .unload_timeout = config_.settings.memory.unload_timeout,
-                    .done = [this, name, done = std::move(done)](const Result<UnloadOutcome>& outcome) {
+                    .done = [name, done = std::move(done)](const Result<UnloadOutcome>& outcome) {
                       if (!outcome) {
                         done(ControlError{504, outcome.error()});
                         return;
                       }
-                      const auto event = events_.last(EventKind::eviction);
-                      json::object answer{{"model", name}, {"sentence", event ? event->sentence : ""}};
+                      const std::string told =
+                          outcome->sentence.empty() ? name + " went by itself." : outcome->sentence;
+                      json::object answer{{"model", name}, {"sentence", told}};
                       if (outcome->freed_bytes) {
                         answer["freed_bytes"] = *outcome->freed_bytes;
                       }

@@ -4,8 +4,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
-#include <set>
 #include <thread>
 
 #include "base/log.h"
@@ -80,8 +80,17 @@ UniqueFd open_process(const RunnerSample& runner) {
 }
 
 bool wait_gone(const UniqueFd& process, milliseconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
   pollfd wanted{process.get(), POLLIN, 0};
-  return !process || poll(&wanted, 1, static_cast<int>(limit.count())) > 0;
+  int ready = process ? -1 : 1;
+  while (ready < 0) {
+    const auto left = std::chrono::ceil<milliseconds>(end - std::chrono::steady_clock::now());
+    ready = poll(&wanted, 1, static_cast<int>(std::max(left, milliseconds(0)).count()));
+    if (ready < 0 && errno != EINTR) {
+      return false;
+    }
+  }
+  return ready > 0;
 }
 
 bool listed(std::uint16_t port, const std::string& name) {
@@ -123,31 +132,53 @@ std::optional<RunnerSample> find_runner(const UnloadJob& job, const Clock& clock
   return std::nullopt;
 }
 
+// The server finds what to unload by a name. The one that loaded it can mean another blob by now (a pull has
+// replaced the model); then another name of the blob does, or, without any, the process is ended. An
+// unreadable manifest changes nothing.
+std::optional<std::string> name_to_unload(const UnloadJob& job, ModelStore& models) {
+  if (job.blob_digest.empty()) {
+    return job.name;
+  }
+  const auto now = models.resolve(job.name);
+  if (!now || (*now && (*now)->blob_digest == job.blob_digest)) {
+    return job.name;
+  }
+  const auto names = models.names_for_blob(job.blob_digest);
+  return names.empty() ? std::nullopt : std::optional(names.front());
+}
+
 // Unload, wait for the process's end first (polling /api/ps around an unload can crash old servers), then
 // for the listing. At the deadline that one process is ended, and the server told again so that it notices.
-Result<UnloadOutcome> unload_and_confirm(const UnloadJob& job, const Clock& clock,
+Result<UnloadOutcome> unload_and_confirm(const UnloadJob& job, ModelStore& models, const Clock& clock,
                                          std::optional<int> server_pid, std::uint16_t port) {
   UnloadOutcome out;
   const OllamaClient client(port);
+  const auto name = name_to_unload(job, models);
   const auto runner = find_runner(job, clock, server_pid);
   const UniqueFd process = runner ? open_process(*runner) : UniqueFd();
   if (runner) {
     out.freed_bytes = runner->footprint_bytes;
   }
-  const auto asked = client.unload(job.name, std::min(job.timeout, kCallLimit));
+  const Result<void> asked =
+      name ? client.unload(*name, std::min(job.timeout, kCallLimit)) : Error("its blob has no name any more");
   if (!asked) {
     log_warn("unload of " + job.name + ": " + asked.error().text());
   }
-  bool gone = runner ? wait_gone(process, job.timeout) : wait_unlisted(port, job.name, job.timeout);
-  if (!gone && process) {
+  const milliseconds patience = name ? job.timeout : milliseconds(0);
+  bool gone = runner ? wait_gone(process, patience) : wait_unlisted(port, job.name, patience);
+  if (!gone && process && job.may_end_runner) {
     send_signal(process.get(), SIGKILL);
     out.runner_killed = gone = wait_gone(process, kAfterKill);
-    static_cast<void>(client.unload(job.name, kCallLimit));
+    if (name) {
+      static_cast<void>(client.unload(*name, kCallLimit));
+    }
   }
   if (!gone) {
     return Error(job.name + " is still loaded" + (asked ? "" : ": " + asked.error().text()));
   }
-  wait_unlisted(port, job.name, kAfterKill);
+  if (name) {
+    wait_unlisted(port, *name, kAfterKill);
+  }
   out.available_bytes = read_available_bytes(ProcReader());
   return out;
 }
@@ -199,7 +230,9 @@ void WorkerTasks::unload(const UnloadJob& job, std::function<void(Result<UnloadO
   }
   run_on_worker(
       workers_, io_,
-      [this, job, pid = server_.pid(), port = *port] { return unload_and_confirm(job, clock_, pid, port); },
+      [this, job, pid = server_.pid(), port = *port, models = models_] {
+        return unload_and_confirm(job, *models, clock_, pid, port);
+      },
       std::move(done));
 }
 

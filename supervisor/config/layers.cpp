@@ -114,6 +114,7 @@ class LayerReader {
     }
     std::sort(rules.begin(), rules.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<ModelRule> all;
+    all.reserve(rules.size());
     for (auto& [at, rule] : rules) {
       all.push_back(std::move(rule));
     }

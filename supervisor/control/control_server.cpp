@@ -204,7 +204,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 class SocketServer final : public ControlServer {
  public:
   SocketServer(asio::io_context& io, std::string path, SupervisorPort& supervisor)
-      : path_(std::move(path)), acceptor_(io), supervisor_(supervisor) {}
+      : path_(std::move(path)), acceptor_(io), retry_(io), supervisor_(supervisor) {}
   ~SocketServer() override {
     error_code ec;
     acceptor_.close(ec);
@@ -239,6 +239,7 @@ class SocketServer final : public ControlServer {
   void accept() {
     acceptor_.async_accept([this](const error_code& ec, Socket socket) {
       if (ec) {
+        accept_later(ec);
         return;
       }
       std::erase_if(connections_, [](const auto& connection) { return connection->closed(); });
@@ -256,8 +257,23 @@ class SocketServer final : public ControlServer {
     });
   }
 
+  // Out of descriptors, most likely: they come back as connections end.
+  void accept_later(const error_code& ec) {
+    if (ec == asio::error::operation_aborted) {
+      return;
+    }
+    log_warn("control: cannot accept a connection: " + ec.message());
+    retry_.expires_after(std::chrono::seconds(1));
+    retry_.async_wait([this](const error_code& cancelled) {
+      if (!cancelled) {
+        accept();
+      }
+    });
+  }
+
   std::string path_;
   asio::local::stream_protocol::acceptor acceptor_;
+  asio::steady_timer retry_;
   SupervisorPort& supervisor_;
   std::set<std::shared_ptr<Connection>> connections_;
   bool listening_ = false;
@@ -267,7 +283,8 @@ class SocketServer final : public ControlServer {
 
 Result<std::unique_ptr<ControlServer>> start_control_server(asio::io_context& io, const std::string& path,
                                                             SupervisorPort& supervisor) {
-  if (auto place = make_socket_place(path); !place) {
+  const auto place = make_socket_place(path);  // locked until we listen
+  if (!place) {
     return place.error();
   }
   auto server = std::make_unique<SocketServer>(io, path, supervisor);

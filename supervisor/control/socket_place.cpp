@@ -1,14 +1,16 @@
 #include "control/socket_place.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
-
-#include "base/unique_fd.h"
+#include <thread>
 
 namespace llamavisor {
 namespace {
@@ -63,6 +65,19 @@ Result<void> clear(const std::string& path, const sockaddr_un& address) {
   return {};
 }
 
+// Whoever clears the place and listens on it does so alone: of two supervisors that start at the same moment
+// the second must not take the first one's new socket for a stale one.
+Result<UniqueFd> lock_folder(const std::string& folder) {
+  UniqueFd out(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    if (!out || flock(out.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+      return out;  // a file system without locks has to do without
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return Error(folder + " is locked by another program", kMend);
+}
+
 }  // namespace
 
 std::optional<ucred> peer_of(int fd) {
@@ -71,7 +86,7 @@ std::optional<ucred> peer_of(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &out, &size) == 0 ? std::optional(out) : std::nullopt;
 }
 
-Result<void> make_socket_place(const std::string& path) {
+Result<UniqueFd> make_socket_place(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
@@ -80,9 +95,16 @@ Result<void> make_socket_place(const std::string& path) {
   path.copy(address.sun_path, path.size());
   const std::string folder = std::filesystem::path(path).parent_path().string();
   if (auto fine = check_folder(folder.empty() ? "." : folder); !fine) {
-    return fine;
+    return fine.error();
   }
-  return clear(path, address);
+  auto lock = lock_folder(folder.empty() ? "." : folder);
+  if (!lock) {
+    return lock;
+  }
+  if (auto cleared = clear(path, address); !cleared) {
+    return cleared.error();
+  }
+  return lock;
 }
 
 }  // namespace llamavisor

@@ -21,6 +21,7 @@ enum class ResidencyState {
 const char* to_string(ResidencyState state);
 
 struct ModelView {
+  std::string key;  // of its residency: two can share a name when a pull has replaced the blob
   std::string name;
   ResidencyState state = ResidencyState::ready;
   std::uint64_t charge_bytes = 0;  // what the budget counts: max(forecast, footprint)

@@ -174,6 +174,8 @@ class Pass {
 
 }  // namespace
 
+constexpr std::size_t kMaxKeptBytes = 1U << 20U;
+
 struct BodyScanner::Parser {
   ondemand::parser json;
 };
@@ -189,10 +191,11 @@ std::optional<BodyFacts> BodyScanner::scan(std::string& body) {
     return std::nullopt;
   }
   Pass pass(body);
-  if (pass.run(document) != simdjson::SUCCESS || pass.facts.model.empty()) {
-    return std::nullopt;
+  const bool read = pass.run(document) == simdjson::SUCCESS && !pass.facts.model.empty();
+  if (parser_->json.capacity() > kMaxKeptBytes) {  // what one large body took is not kept
+    parser_->json = ondemand::parser();
   }
-  return std::move(pass.facts);
+  return read ? std::optional(std::move(pass.facts)) : std::nullopt;
 }
 
 }  // namespace llamavisor

@@ -30,6 +30,7 @@ class Gateway {
   struct Hooks {
     std::function<std::optional<std::uint16_t>()> server_port;
     std::function<void()> look_soon;
+    std::vector<std::string> origins{};  // OLLAMA_ORIGINS as the server is given it
   };
   Gateway(boost::asio::io_context& io, const Clock& clock, AdmissionDesk& desk, GatewaySettings settings,
           Hooks hooks);

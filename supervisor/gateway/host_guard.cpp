@@ -86,6 +86,38 @@ bool HostGuard::host_allowed(std::string_view host) const {
   return name.ends_with(".localhost") || name.ends_with(".local") || name.ends_with(".internal");
 }
 
+namespace {
+
+bool matches(std::string_view pattern, std::string_view origin) {
+  const std::size_t star = pattern.find('*');
+  if (star == std::string_view::npos) {
+    return pattern == origin;
+  }
+  const std::string_view head = pattern.substr(0, star);
+  const std::string_view tail = pattern.substr(star + 1);
+  return origin.size() >= head.size() + tail.size() && origin.starts_with(head) && origin.ends_with(tail);
+}
+
+}  // namespace
+
+bool is_allowed_origin(std::string_view origin, const std::vector<std::string>& more) {
+  for (const std::string_view scheme :
+       {"app://*", "file://*", "tauri://*", "vscode-webview://*", "vscode-file://*"}) {
+    if (matches(scheme, origin)) {
+      return true;
+    }
+  }
+  for (const std::string host : {"localhost", "127.0.0.1", "0.0.0.0"}) {
+    for (const std::string& own : {"http://" + host, "https://" + host}) {
+      if (origin == own || matches(own + ":*", origin)) {
+        return true;
+      }
+    }
+  }
+  return std::any_of(more.begin(), more.end(),
+                     [&](const std::string& pattern) { return matches(pattern, origin); });
+}
+
 bool is_same_origin(std::string_view origin, std::string_view host) {
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (origin.starts_with(scheme) && iequals(origin.substr(scheme.size()), host)) {

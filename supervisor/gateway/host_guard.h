@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gateway/http_head.h"
 
@@ -22,6 +23,10 @@ class HostGuard {
   bool loopback_;
   std::set<std::string> own_names_;  // this machine's name, and its addresses
 };
+
+// Would Ollama serve a page of this origin? Its own list (envconfig.AllowedOrigins: this machine's names over
+// http and https, the schemes of desktop programs) and `more`, where one * stands for anything.
+bool is_allowed_origin(std::string_view origin, const std::vector<std::string>& more);
 
 // The page that sent the request was served under the very name it asked for: no cross-origin request.
 // Ollama sees another Host and would refuse it, so the gateway takes such an Origin out.

@@ -8,7 +8,7 @@ namespace llamavisor {
 namespace {
 
 using Entry = std::pair<std::string_view, RouteKind>;
-constexpr std::array<Entry, 14> kPosts{{
+constexpr std::array<Entry, 15> kPosts{{
     {"/api/generate", RouteKind::native},
     {"/api/chat", RouteKind::native},
     {"/api/embed", RouteKind::native},
@@ -18,6 +18,7 @@ constexpr std::array<Entry, 14> kPosts{{
     {"/v1/embeddings", RouteKind::openai},
     {"/v1/responses", RouteKind::openai},
     {"/v1/images/generations", RouteKind::openai},
+    {"/v1/images/edits", RouteKind::openai},
     {"/v1/messages", RouteKind::anthropic},
     {"/v1/audio/transcriptions", RouteKind::openai_upload},
     {"/api/pull", RouteKind::manage},
@@ -64,7 +65,7 @@ Route find_route(std::string_view method, std::string_view target) {
   }
   for (const auto& [known, kind] : kPosts) {
     if (method == "POST" && path == known) {
-      return {kind};
+      return {kind, known == "/api/generate" || known == "/api/chat"};
     }
   }
   return {};

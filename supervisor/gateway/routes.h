@@ -17,6 +17,8 @@ enum class RouteKind {
 
 struct Route {
   RouteKind kind = RouteKind::other;
+  bool generates =
+      false;  // /api/generate or /api/chat: without a prompt they load, or with keep_alive 0 unload
   [[nodiscard]] bool loads() const { return kind != RouteKind::manage && kind != RouteKind::other; }
 };
 

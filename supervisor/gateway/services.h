@@ -17,12 +17,14 @@ struct Services {
   const Clock& clock;
   AdmissionDesk& desk;
   GatewaySettings settings;
+  std::vector<std::string> origins;  // allowed beyond Ollama's own
   HostGuard guard;
   // The server's private port; absent while it is not ready.
   std::function<std::optional<std::uint16_t>()> server_port;
   // A request ended that may have changed what is loaded; a look at the server is due soon.
   std::function<void()> look_soon;
   bool draining = false;
+  std::uint64_t body_bytes = 0;  // held by all sessions
   UpstreamPool pool{};
   BodyScanner scanner{};
   std::array<char, 64 * 1024> scratch{};

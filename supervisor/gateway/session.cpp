@@ -2,6 +2,7 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include "base/log.h"
 #include "base/units.h"
 
 namespace llamavisor {
@@ -40,6 +41,8 @@ void Session::close() {
     return;
   }
   state_ = State::closed;
+  body_.clear();
+  count_body();
   ticket_.reset();
   drop_upstream();
   end_lease();
@@ -64,9 +67,14 @@ void Session::advance() {
     return;
   }
   const auto self = shared_from_this();
-  while (std::exchange(poked_, false)) {
-    while (state_ != State::closed && step()) {
+  try {
+    while (std::exchange(poked_, false)) {
+      while (state_ != State::closed && step()) {
+      }
     }
+  } catch (const std::exception& error) {  // out of memory, or a fault of ours: this client's alone
+    log_error(std::string("a connection is closed: internal error: ") + error.what());
+    close();
   }
   advancing_ = false;
 }
@@ -310,6 +318,10 @@ bool Session::step_body() {
     return reply(413,
                  "the chunked body is larger than gateway.max_inspect_bytes; send it with Content-Length");
   }
+  if (!count_body()) {
+    close_after_ = true;
+    return reply(503, "too many large requests at once", std::chrono::seconds(5));
+  }
   if (request_body_.done()) {
     read_facts();
     enter(State::hold);
@@ -322,6 +334,14 @@ bool Session::step_body() {
     deadline_ = s_.clock.now() + s_.settings.head_timeout;
   }
   return result == Io::progress;
+}
+
+// The bodies of all sessions together are bounded.
+bool Session::count_body() {
+  constexpr std::uint64_t kBodiesAtOnce = 4;
+  s_.body_bytes += body_.size() - counted_bytes_;
+  counted_bytes_ = body_.size();
+  return s_.body_bytes <= kBodiesAtOnce * s_.settings.max_inspect_bytes;
 }
 
 void Session::read_facts() {
@@ -353,14 +373,30 @@ bool Session::step_hold() {
   return state_ != State::ask;
 }
 
+// A page of another site gets its 403 from the server, and must not move any model before it.
+bool Session::foreign_page() const {
+  const std::string_view origin = head_.field("origin");
+  return !origin.empty() && !is_same_origin(origin, head_.field("host")) &&
+         !is_allowed_origin(origin, s_.origins);
+}
+
+// Nothing to load: the server is asked to let a model go ("ollama stop").
+bool Session::bare_unload(const std::string& model) const {
+  return route_.generates && facts_->keep_alive_zero && !facts_->has_prompt && !s_.desk.keeps(model);
+}
+
 void Session::ask_desk() {
-  if (!facts_) {
+  constexpr std::size_t kMaxNameBytes = 512;  // no name that Ollama takes is longer
+  if (route_.loads() && !facts_ && !foreign_page()) {
+    take_verdict(s_.desk.unread());
+    return;
+  }
+  if (!facts_ || foreign_page() || facts_->model.size() > kMaxNameBytes) {
     take_verdict(Unknown{});
     return;
   }
   const Ask ask{canonical_model_name(facts_->model), route_.kind == RouteKind::native, facts_->num_ctx};
-  const bool bare_unload = ask.native && facts_->keep_alive_zero && !facts_->has_prompt;
-  if (is_cloud_model_name(ask.model) || (bare_unload && !s_.desk.owner_keep_alive(ask.model))) {
+  if (is_cloud_model_name(ask.model) || bare_unload(ask.model)) {
     take_verdict(Unknown{});
     return;
   }

@@ -77,8 +77,11 @@ class Session : public std::enable_shared_from_this<Session> {
   bool step_head();
   bool take_head(std::size_t length);
   bool step_body();
+  bool count_body();
   void read_facts();
   bool step_hold();
+  [[nodiscard]] bool foreign_page() const;
+  [[nodiscard]] bool bare_unload(const std::string& model) const;
   void ask_desk();
   void take_verdict(Verdict verdict);
   bool reply(unsigned status, const std::string& message,
@@ -132,6 +135,7 @@ class Session : public std::enable_shared_from_this<Session> {
   BodyTracker request_body_;
   std::string body_;  // of an inference request, whole
   bool body_read_ = false;
+  std::size_t counted_bytes_ = 0;  // of body_, in Services::body_bytes
   std::optional<BodyFacts> facts_;
   AdmissionDesk::Ticket ticket_;
   std::optional<Verdict> granted_;

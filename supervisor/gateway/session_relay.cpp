@@ -352,6 +352,7 @@ void Session::forget_request() {
       text->shrink_to_fit();
     }
   }
+  count_body();
 }
 
 }  // namespace llamavisor

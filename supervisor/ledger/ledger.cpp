@@ -126,6 +126,7 @@ bool Ledger::pinned(const Residency& residency) const {
 
 ModelView Ledger::view(const Residency& residency) const {
   ModelView out;
+  out.key = residency.key;
   out.name = residency.name;
   out.state = residency.state;
   out.charge_bytes = residency.charge_bytes();

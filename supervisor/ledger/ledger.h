@@ -106,6 +106,12 @@ class Ledger {
   [[nodiscard]] Lease lease(const std::shared_ptr<Residency>& residency) { return {*this, residency}; }
   void set_state(Residency& residency, ResidencyState state);
 
+  // Held while a request is relayed whose model could not be read: any model may be busy with it, so no
+  // runner is ended meanwhile.
+  using Guest = std::shared_ptr<const bool>;
+  [[nodiscard]] Guest guest() const { return guest_; }
+  [[nodiscard]] bool has_guests() const { return guest_.use_count() > 1; }
+
   [[nodiscard]] std::uint64_t used_bytes() const;
   // Limit and memory are the caller's; `sample` may be null.
   [[nodiscard]] Snapshot snapshot(std::uint64_t limit_bytes, const MemorySample* sample) const;
@@ -131,6 +137,7 @@ class Ledger {
   [[nodiscard]] ModelView view(const Residency& residency) const;
 
   const Clock& clock_;
+  Guest guest_ = std::make_shared<const bool>(true);
   std::map<std::string, std::shared_ptr<Residency>> by_key_;
   std::map<std::string, std::shared_ptr<Residency>> by_name_;
   std::map<std::string, SteadyTime> removed_at_;  // one entry a blob ever loaded: as many as models exist

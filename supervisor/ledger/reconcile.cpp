@@ -45,34 +45,34 @@ void update(Residency& residency, const RunnerSample* runner, const ObservedMode
   }
 }
 
+// Nobody uses it, and nobody has since the look began.
+bool settled(const Residency& residency, SteadyTime looked_at) {
+  return residency.in_flight == 0 && residency.last_used < looked_at && residency.gate_open();
+}
+
 // A blob digest can be checked against the processes; a bare name only against /api/ps.
-bool ended(const Observation& seen, const Residency& residency, const RunnerSample* runner,
-           const ObservedModel* listed, SteadyTime looked_at) {
-  const bool provable = seen.loaded.has_value() || residency.key != residency.name;
-  const bool settled = residency.in_flight == 0 && residency.last_used < looked_at;
-  const bool ours = residency.state == ResidencyState::loading || residency.state == ResidencyState::ready;
-  return provable && settled && ours && runner == nullptr && listed == nullptr;
+bool ended(const Observation& seen, const Residency& residency, bool found) {
+  return !found && (seen.loaded.has_value() || residency.key != residency.name);
 }
 
 void adopt(Ledger& ledger, const std::string& key, const std::string& name, const RunnerSample* runner,
-           const ObservedModel* listed, ReconcileChanges& changes) {
+           const ObservedModel* listed) {
   const auto residency = ledger.reserve(key, name, 0, std::nullopt);
   residency->state = ResidencyState::ready;
   update(*residency, runner, listed);
-  changes.appeared.push_back(name);
 }
 
-void adopt_listed(Ledger& ledger, const Observation& seen, SteadyTime looked_at, ReconcileChanges& changes) {
+void adopt_listed(Ledger& ledger, const Observation& seen, SteadyTime looked_at) {
   for (const ObservedModel& model : seen.loaded.value_or(std::vector<ObservedModel>{})) {
     const std::string& key = model.blob_digest.empty() ? model.name : model.blob_digest;
     const bool known = ledger.find_key(key) != nullptr || ledger.find(model.name) != nullptr;
     if (!known && !ledger.removed_since(key, looked_at)) {
-      adopt(ledger, key, model.name, runner_of(seen, key), &model, changes);
+      adopt(ledger, key, model.name, runner_of(seen, key), &model);
     }
   }
 }
 
-void adopt_runners(Ledger& ledger, const Observation& seen, SteadyTime looked_at, ReconcileChanges& changes) {
+void adopt_runners(Ledger& ledger, const Observation& seen, SteadyTime looked_at) {
   for (const RunnerSample& runner : seen.sample.runners) {
     if (runner.blob_digest.empty() || ledger.find_key(runner.blob_digest) != nullptr ||
         ledger.removed_since(runner.blob_digest, looked_at)) {
@@ -80,30 +80,37 @@ void adopt_runners(Ledger& ledger, const Observation& seen, SteadyTime looked_at
     }
     const auto name = seen.name_of_blob.find(runner.blob_digest);
     adopt(ledger, runner.blob_digest, name == seen.name_of_blob.end() ? runner.blob_digest : name->second,
-          &runner, nullptr, changes);
+          &runner, nullptr);
   }
 }
 
 }  // namespace
 
-ReconcileChanges reconcile(Ledger& ledger, const Observation& seen, SteadyTime looked_at) {
-  ReconcileChanges changes;
-  std::vector<std::string> gone;
+std::vector<std::string> reconcile(Ledger& ledger, const Observation& seen, SteadyTime looked_at) {
+  std::vector<std::shared_ptr<Residency>> gone;
+  std::vector<std::shared_ptr<Residency>> loaded;
   for (const auto& [key, residency] : ledger.all()) {
     const RunnerSample* runner = runner_of(seen, key);
     const ObservedModel* listed = listed_of(seen, ledger, *residency);
+    const bool found = runner != nullptr || listed != nullptr;
     update(*residency, runner, listed);
-    if (ended(seen, *residency, runner, listed, looked_at)) {
-      gone.push_back(key);
-      changes.vanished.push_back(residency->name);
+    if (settled(*residency, looked_at) && ended(seen, *residency, found)) {
+      gone.push_back(residency);
+    } else if (settled(*residency, looked_at) && found && residency->state == ResidencyState::loading) {
+      loaded.push_back(residency);
     }
   }
-  for (const std::string& key : gone) {
-    ledger.remove(key);
+  std::vector<std::string> vanished;
+  for (const auto& residency : gone) {
+    ledger.remove(residency->key);
+    vanished.push_back(residency->name);
   }
-  adopt_listed(ledger, seen, looked_at, changes);
-  adopt_runners(ledger, seen, looked_at, changes);
-  return changes;
+  for (const auto& residency : loaded) {
+    ledger.set_state(*residency, ResidencyState::ready);
+  }
+  adopt_listed(ledger, seen, looked_at);
+  adopt_runners(ledger, seen, looked_at);
+  return vanished;
 }
 
 }  // namespace llamavisor

@@ -28,15 +28,11 @@ struct Observation {
   std::map<std::string, std::string> name_of_blob;   // for runners: digest -> an installed name
 };
 
-struct ReconcileChanges {
-  std::vector<std::string> vanished;  // names that are no longer resident
-  std::vector<std::string> appeared;  // names that nobody asked the gateway for
-};
-
 // Updates footprints, pids and expiry; removes residencies that ended on their own (keep_alive ran out, or
 // the load failed) and adds those that were loaded behind our back. Without /api/ps the processes decide;
-// without either the ledger stands. Only residencies whose state is older than the look are removed:
-// `looked_at` is when the look began.
-ReconcileChanges reconcile(Ledger& ledger, const Observation& seen, SteadyTime looked_at);
+// without either the ledger stands. A load whose clients left before its first answer is ready once it is
+// seen. Only residencies whose state is older than the look are touched: `looked_at` is when it began.
+// Returns the names of those that are no longer resident.
+std::vector<std::string> reconcile(Ledger& ledger, const Observation& seen, SteadyTime looked_at);
 
 }  // namespace llamavisor

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 namespace llamavisor {
 namespace {
@@ -114,6 +115,17 @@ std::vector<EnvEntry> child_env(const ChildEnvInputs& in) {
   }
   out.set("OLLAMA_HOST", "127.0.0.1:" + std::to_string(in.port), "llamavisor");
   return out.take();
+}
+
+std::vector<std::string> allowed_origins(const std::vector<EnvEntry>& entries) {
+  const auto it = std::find_if(entries.begin(), entries.end(),
+                               [](const EnvEntry& entry) { return entry.name == "OLLAMA_ORIGINS"; });
+  std::vector<std::string> out;
+  std::istringstream all(it == entries.end() ? std::string() : it->value);
+  for (std::string one; std::getline(all, one, ',');) {
+    out.push_back(one);
+  }
+  return out;
 }
 
 Environment merged_environment(const Environment& own, const std::vector<EnvEntry>& entries) {

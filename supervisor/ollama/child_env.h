@@ -42,6 +42,9 @@ struct ChildEnvInputs {
 // each once and sorted by name. [server.env] wins over all but OLLAMA_HOST.
 std::vector<EnvEntry> child_env(const ChildEnvInputs& inputs);
 
+// What OLLAMA_ORIGINS says in these entries, one by one.
+std::vector<std::string> allowed_origins(const std::vector<EnvEntry>& entries);
+
 // The whole environment to exec with: `own`, less what belongs to this process alone (systemd's sockets and
 // watchdog), with `entries` on top.
 Environment merged_environment(const Environment& own, const std::vector<EnvEntry>& entries);

@@ -1,5 +1,7 @@
 #include "policy/guard.h"
 
+#include <algorithm>
+
 #include <cmath>
 #include <set>
 
@@ -32,6 +34,20 @@ std::string veto(const Snapshot& snapshot, const RankedVictim& victim, const std
 
 bool is_evictable(const ModelView& model) {
   return model.state == ResidencyState::ready && model.in_flight == 0 && !model.pinned;
+}
+
+std::vector<RankedVictim> still_evictable(const Snapshot& then, std::vector<RankedVictim> ranked,
+                                          const Snapshot& now) {
+  for (RankedVictim& victim : ranked) {
+    const std::string& key = then.models[victim.model_index].key;
+    const auto it = std::find_if(now.models.begin(), now.models.end(),
+                                 [&](const ModelView& model) { return model.key == key; });
+    victim.model_index = static_cast<std::size_t>(it - now.models.begin());
+  }
+  std::erase_if(ranked, [&](const RankedVictim& victim) {
+    return victim.model_index >= now.models.size() || !is_evictable(now.models[victim.model_index]);
+  });
+  return ranked;
 }
 
 Guarded guard(const Snapshot& snapshot, std::vector<RankedVictim> ranked) {

@@ -33,7 +33,10 @@ class EvictionPolicy : public PolicyPort {
   // It unloads models on its own account, when memory is not short: due() is worth asking.
   [[nodiscard]] virtual bool acts_unasked() const { return false; }
   // Models that should go now, whatever the memory.
-  virtual void due(const Snapshot& /*snapshot*/, Done done) { std::move(done)(std::vector<RankedVictim>{}); }
+  virtual void due(const Snapshot& /*snapshot*/, Done done) {
+    const auto answer = std::move(done);
+    answer(std::vector<RankedVictim>{});
+  }
 };
 
 struct ContextQuestion {

@@ -19,7 +19,7 @@ std::string variable(const char* name) {
 
 // Without HOME (a system service) the one of the user database.
 std::string home() {
-  const std::string set = variable("HOME");
+  std::string set = variable("HOME");
   if (set.starts_with('/')) {
     return set;
   }

@@ -24,6 +24,32 @@ class Budget(EndToEnd):
         self.assertRegex(evictions[0]["sentence"], r"Evicted b:latest \(last used .* ago\): least recently used.*c:latest needs .* gave back .* MB")
         self.assertGreater(evictions[0]["freed_bytes"], 130 * MIB)
 
+    def test_a_model_whose_name_was_given_to_another_blob_is_still_the_one_that_goes(self):
+        s = self.serve(config=ROOM_FOR_TWO, models=THREE)
+        s.generate("a")
+        old = s.runner_of("a")
+        self.assertEqual(s.post("/api/copy", {"source": "b", "destination": "a"}).status, 200)
+        self.assertEqual(s.generate("a").json()["response"], ALPHABET)
+        new = s.runner_of("a")
+        self.assertNotEqual(new, old)
+        self.assertEqual(s.generate("c").json()["response"], ALPHABET)
+        left = set(s.runners().values())
+        self.assertNotIn(old, left)
+        self.assertIn(new, left)
+        self.assertEqual(s.generate("a").json()["response"], ALPHABET)
+        self.assertEqual(s.runner_of("a"), new)
+
+    def test_a_page_of_another_site_gets_its_403_and_moves_no_model(self):
+        s = self.serve(config='[memory]\nlimit = "200MB"\n[context]\ndefault_num_ctx = 4096\n[policy]\nnotify = []\n', models=THREE[:2])
+        s.generate("a")
+        pid = s.runner_of("a")
+        for headers in ({"Origin": "http://evil.example", "Content-Type": "text/plain"}, {"Origin": "null"}):
+            self.assertEqual(s.post("/api/generate", {"model": "b", "prompt": "hi!"}, headers=headers).status, 403)
+        self.assertEqual(s.events("eviction"), [])
+        self.assertEqual(s.runner_of("a"), pid)
+        self.assertEqual(s.post("/api/generate", {"model": "b", "stream": False}, headers={"Origin": "http://localhost:3000"}).status, 200)
+        self.assertEqual([e["model"] for e in s.events("eviction")], ["a:latest"])
+
     def test_three_models_at_once_twenty_times_never_pass_the_budget(self):
         s = self.serve(config=ROOM_FOR_TWO, models=THREE)
         failures = []

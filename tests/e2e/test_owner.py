@@ -41,6 +41,13 @@ class KeepAlive(EndToEnd):
         time.sleep(1)
         self.assertEqual(s.runner_of("a"), pid)
 
+    def test_a_bare_unload_of_a_model_that_is_not_there_loads_nothing(self):
+        s = self.serve(config=KEEP, models=[("a", TINY)])
+        reply = s.post("/api/generate", {"model": "a", "keep_alive": 0})
+        self.assertEqual((reply.status, reply.json()["done_reason"]), (200, "unload"))
+        self.assertEqual(s.resident(), {})
+        self.assertEqual(s.events("model_loaded"), [])
+
     def test_a_load_by_v1_gets_the_owners_keep_alive_too(self):
         s = self.serve(config=KEEP, models=[("b", TINY)])
         reply = s.post("/v1/chat/completions", {"model": "b", "messages": [{"role": "user", "content": "hi!"}], "max_tokens": 3})

@@ -78,6 +78,7 @@ class Asks(EndToEnd):
         self.switch(s, "a", "b")
         note = self.question()
         wait_for(lambda: s.runner_of("a") is None, 30, "the end of a")
+        wait_for(lambda: s.events("eviction"), 30, "the eviction's event")
         self.assertIn("nobody answered (within 1 s)", s.events("eviction")[0]["sentence"])
         self.assertEqual(self.question(), {"closed": note["id"]})
 
@@ -104,6 +105,7 @@ class Rules(EndToEnd):
         for name in "ab":
             s.generate(name, num_predict=2)
         wait_for(lambda: s.runner_of("a") is None, 30, "the end of a")
+        wait_for(lambda: s.events("eviction"), 30, "the eviction's event")
         self.assertRegex(s.events("eviction")[0]["sentence"], r"Evicted a:latest .*: idle for .* s of 3 s\.")
         self.assertIsNotNone(s.runner_of("b"))
 

@@ -143,12 +143,29 @@ class Faults(EndToEnd):
     # --- hostile requests: each may fail, none may end the program or touch the next one ---
     def exchange(self, s, data, seconds=20):
         with socket.create_connection(("127.0.0.1", s.port), timeout=seconds) as c:
-            c.sendall(data)
-            c.shutdown(socket.SHUT_WR)
+            c.sendall(data)  # the last request of `data` must end the connection
             return b"".join(iter(lambda: c.recv(65536), b""))
 
     def post_text(self, body, headers=b""):
-        return b"POST /api/generate HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n%s" % (headers, len(body), body)
+        return b"POST /api/generate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%sContent-Length: %d\r\n\r\n%s" % (headers, len(body), body)
+
+    def test_a_pipeline_that_is_split_at_any_byte_is_answered_the_same(self):
+        s = self.faulty()
+        self.assertEqual(s.generate("a").status, 200)
+        body = b'{"model":"a","prompt":"hi!","stream":false,"options":{"num_ctx":2048}}'
+        head = b"POST /api/generate HTTP/1.1\r\nHost: localhost\r\n"
+        chunks = b"9\r\n" + body[:9] + b"\r\n%x;x=y\r\n" % (len(body) - 9) + body[9:] + b"\r\n0\r\nT: u\r\n\r\n"
+        data = (head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n" +
+                head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        for at in range(1, len(data), 2):
+            with socket.create_connection(("127.0.0.1", s.port), timeout=20) as c:
+                c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                c.sendall(data[:at])
+                time.sleep(0.002)  # so that the pieces arrive apart; together they would pass all the same
+                c.sendall(data[at:])
+                answer = b"".join(iter(lambda: c.recv(65536), b""))
+            self.assertEqual((answer.count(b"HTTP/1.1 200"), answer.count(b"abcdefghi")), (3, 2), (at, answer))
+        self.assertEqual(s.resident()["a"]["in_flight"], 0)
 
     def test_words_that_begin_like_null_are_only_bad_json(self):
         s = self.faulty()
@@ -162,8 +179,8 @@ class Faults(EndToEnd):
         plain = b'{"model":"a","prompt":"hi!","options":{"num_ctx":2048}}'
         frame = b"\x28\xb5\x2f\xfd\x20" + bytes([len(plain)]) + (len(plain) << 3 | 1).to_bytes(3, "little") + plain
         self.exchange(s, self.post_text(frame, b"Content-Encoding: zstd\r\n"))
-        last = request(self.backend, "GET", "/fake/last").json()
-        self.assertEqual(last["body_bytes"], len(frame))
+        last = request(self.backend, "GET", "/fake/last").body.decode("utf-8", "replace")
+        self.assertEqual(json.loads(last)["body_bytes"], len(frame))
         self.assertEqual(s.generate("a").status, 200)
 
     def test_an_error_after_a_head_request_has_a_body_and_the_right_form(self):
@@ -195,6 +212,17 @@ class Faults(EndToEnd):
         os.kill(s.server_pid(), signal.SIGKILL)
         waiting.join()
         self.assertEqual(replies[0].status, 200)
+
+    def test_a_model_whose_client_left_before_its_first_answer_can_go(self):
+        s = self.breakable(ROOM_FOR_ONE + '[monitor]\ninterval = "1s"\n')
+        backend = s.status()["server"]["port"]
+        request(backend, "POST", "/fake/config", {"hold": True, "hold_first": True})
+        with socket.create_connection(("127.0.0.1", s.port), timeout=20) as c:
+            c.sendall(self.post_text(b'{"model":"a","prompt":"hi!"}'))
+            wait_for(lambda: s.resident().get("a", {}).get("in_flight"), 20, "the request")
+        request(backend, "POST", "/fake/config", {"hold": False, "hold_first": False})
+        wait_for(lambda: s.resident().get("a", {}).get("state") == "ready", 20, "the load to be settled")
+        self.assertEqual(s.generate("b", timeout=30).status, 200)
 
     # --- the server's life ---
     def test_a_server_that_writes_without_end_is_read_without_end(self):

@@ -48,6 +48,7 @@ class FakeTasks : public ServerTasks {
     boost::asio::post(io_, [found, done] { done(found); });
   }
   void unload(const UnloadJob& job, std::function<void(Result<UnloadOutcome>)> done) override {
+    may_end_runner = job.may_end_runner;
     if (stubborn) {
       const auto timer = std::make_shared<boost::asio::steady_timer>(io_, std::chrono::milliseconds(20));
       timer->async_wait([done, timer](auto) { done(Error("its runner does not end")); });
@@ -70,6 +71,7 @@ class FakeTasks : public ServerTasks {
   std::vector<std::string> unloaded;
   std::vector<std::string> kept_alive;
   bool stubborn = false;
+  bool may_end_runner = false;  // of the last job
 
  private:
   boost::asio::io_context& io_;

@@ -195,6 +195,56 @@ TEST_CASE("names that share a blob share a residency", "[desk]") {
   REQUIRE(&a.lease.residency() == &b.lease.residency());
 }
 
+TEST_CASE("a name that means another blob by now is another model", "[desk]") {
+  Fixture f(250);
+  for (const char* name : {"a", "b", "c"}) {
+    f.tasks.install(name, 100);
+  }
+  f.granted("a");
+  f.tasks.alias("a", "b");  // a pull has replaced it
+  f.desk.forget_names();
+  f.granted("a");
+  REQUIRE(f.ledger.find_key("sha256:a"));
+  REQUIRE(f.ledger.find_key("sha256:b"));
+  f.granted("c");
+  REQUIRE_FALSE(f.ledger.find_key("sha256:a"));  // the older of the two that share the name
+  REQUIRE(f.ledger.find_key("sha256:b"));
+}
+
+TEST_CASE("a busy model stays when the client that waits for its room leaves", "[desk]") {
+  Fixture f(150);
+  f.tasks.install("a", 100);
+  f.tasks.install("b", 100);
+  auto busy = f.granted("a");
+  auto ticket = f.desk.wait({"b:latest", true, {}}, [](Verdict) {});
+  f.settle();
+  REQUIRE_FALSE(f.ledger.find("a:latest")->gate_open());
+  ticket.reset();
+  f.settle();
+  REQUIRE(f.ledger.find("a:latest")->gate_open());
+  busy.lease.release();
+  f.settle();
+  REQUIRE(f.resident("a"));
+  REQUIRE(f.tasks.unloaded.empty());
+}
+
+TEST_CASE("a model that is pinned while it drains stays", "[desk]") {
+  Fixture f(150);
+  bool pinned = false;
+  f.ledger.set_rules([&](const std::string& name) { return ModelRule{.glob = name, .pin = pinned}; });
+  f.tasks.install("a", 100);
+  f.tasks.install("b", 100);
+  auto busy = f.granted("a");
+  std::optional<Verdict> out;
+  const auto ticket = f.desk.wait({"b:latest", true, {}}, [&](Verdict v) { out = std::move(v); });
+  f.settle();
+  pinned = true;
+  busy.lease.release();
+  f.settle();
+  REQUIRE(f.tasks.unloaded.empty());
+  REQUIRE(std::holds_alternative<Denied>(*out));  // and b can never fit
+}
+
 TEST_CASE("an unknown name is relayed as it is", "[desk]") {
   Fixture f(1000);
   REQUIRE(std::holds_alternative<Unknown>(f.ask({"nope", true, {}})));

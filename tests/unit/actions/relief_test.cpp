@@ -12,7 +12,13 @@ namespace {
 class Wants : public EvictionPolicy {
  public:
   std::string id() const override { return "wants"; }
-  void rank(const Snapshot&, std::uint64_t, Done done) override { done(std::vector<RankedVictim>{}); }
+  void rank(const Snapshot& snapshot, std::uint64_t, Done done) override {
+    std::vector<RankedVictim> all;
+    for (std::size_t i = 0; i < snapshot.models.size(); ++i) {
+      all.push_back({i, static_cast<double>(i), "the next one"});
+    }
+    answer = [all, done = std::move(done)] { done(all); };
+  }
   [[nodiscard]] bool acts_unasked() const override { return true; }
   void due(const Snapshot& snapshot, Done done) override {
     std::vector<RankedVictim> out;
@@ -24,6 +30,7 @@ class Wants : public EvictionPolicy {
     done(fails ? Result<std::vector<RankedVictim>>(Error("no idea")) : out);
   }
   std::set<std::string> wanted;
+  std::function<void()> answer;  // to the last question
   bool fails = false;
 };
 
@@ -36,7 +43,8 @@ struct Fixture {
   std::vector<std::string> reports;
   PolicyEngine engine{[this](const std::string& report) { reports.push_back(report); }};
   Executor executor{io, clock, ledger, tasks, events};
-  RelievePressure relief{ledger, engine, executor};
+  RelievePressure relief{ledger, engine, executor, [this] { return ledger.snapshot(limit_bytes, nullptr); }};
+  std::uint64_t limit_bytes = 1000;
   std::shared_ptr<Wants> policy = std::make_shared<Wants>();
   std::map<std::string, ModelRule> rules;
 
@@ -70,13 +78,13 @@ TEST_CASE("what a policy wants to go goes without any need, pins and leases apar
   f.rules["b"].pin = true;
   {
     const Lease busy = f.ledger.lease(f.ledger.find("c"));
-    f.relief.check_due(f.ledger.snapshot(1000, nullptr));
+    f.relief.check_due();
     f.run();
   }
   CHECK(f.resident() == Names{"b", "c"});
   CHECK_THAT(f.events.last(EventKind::eviction)->sentence, ContainsSubstring("its time is over."));
   CHECK(f.reports.size() == 1);  // it was overruled, and that is said once
-  f.relief.check_due(f.ledger.snapshot(1000, nullptr));
+  f.relief.check_due();
   f.run();
   CHECK(f.resident() == Names{"b"});
 }
@@ -85,11 +93,11 @@ TEST_CASE("of models that go together none goes before all are due", "[relief]")
   Fixture f;
   f.rules["a"].together = f.rules["b"].together = "rag";
   f.policy->wanted = {"a"};
-  f.relief.check_due(f.ledger.snapshot(1000, nullptr));
+  f.relief.check_due();
   f.run();
   CHECK(f.resident() == Names{"a", "b", "c"});
   f.policy->wanted = {"a", "b"};
-  f.relief.check_due(f.ledger.snapshot(1000, nullptr));
+  f.relief.check_due();
   f.run();
   CHECK(f.resident() == Names{"c"});
 }
@@ -98,7 +106,7 @@ TEST_CASE("a policy that fails each time is reported once, until it says somethi
   Fixture f;
   f.policy->fails = true;
   for (int i = 0; i < 5; ++i) {
-    f.relief.check_due(f.ledger.snapshot(1000, nullptr));
+    f.relief.check_due();
   }
   CHECK(f.reports.size() == 1);
   CHECK(f.resident().size() == 3);
@@ -110,7 +118,23 @@ TEST_CASE("a check unloads models that break the owner's rules", "[relief]") {
   f.rules["a"].exclusive = f.rules["c"].exclusive = "big";
   f.rules["b"].limit_bytes = 99;
   f.relief.configure({0, 100}, std::chrono::seconds(1));
-  f.relief.check(f.ledger.snapshot(1000, nullptr));
+  f.relief.check();
+  f.run();
+  CHECK(f.resident() == Names{"c"});
+}
+
+TEST_CASE("what went while the policy was thinking is not made room for twice", "[relief]") {
+  Fixture f;
+  f.relief.configure({0, 100}, std::chrono::seconds(1));
+  f.limit_bytes = 250;
+  f.relief.check();
+  f.ledger.remove("sha256:a");
+  f.policy->answer();
+  f.run();
+  CHECK(f.resident() == Names{"b", "c"});
+  f.limit_bytes = 150;
+  f.relief.check();
+  f.policy->answer();
   f.run();
   CHECK(f.resident() == Names{"c"});
 }

@@ -4,8 +4,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
+#include <thread>
 
 #include "base/file.h"
 #include "control/control_server.h"
@@ -121,4 +123,20 @@ TEST_CASE("a path that is too long for a socket is an error and no exception") {
   const auto server = start_control_server(io, tree.root() + "/" + std::string(120, 'x'), supervisor);
   REQUIRE(server.has_error());
   CHECK_THAT(server.error().message, ContainsSubstring("too long"));
+}
+
+TEST_CASE("of two that start at once the second waits until the first listens", "[control]") {
+  const FileTree tree;
+  const std::string path = tree.root() + "/run/c.sock";
+  auto first = make_socket_place(path);
+  REQUIRE(first);
+  std::atomic<bool> second_done = false;
+  std::thread second([&] {
+    CHECK(make_socket_place(path));
+    second_done = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  CHECK_FALSE(second_done);
+  *first = UniqueFd();
+  second.join();
 }

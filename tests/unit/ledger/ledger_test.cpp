@@ -16,7 +16,7 @@ struct Fixture {
     clock.advance(std::chrono::seconds(1));
     return residency;
   }
-  ReconcileChanges look(Observation seen) {
+  std::vector<std::string> look(Observation seen) {
     clock.advance(std::chrono::seconds(1));
     return reconcile(ledger, seen, clock.now());
   }
@@ -77,8 +77,8 @@ TEST_CASE("a load whose only request ended without an answer raises a doubt", "[
 TEST_CASE("a model that is neither listed nor running has ended by itself", "[reconcile]") {
   Fixture f;
   f.load("a", 100);
-  const auto changes = f.look({.sample = {}, .loaded = std::vector<ObservedModel>{}, .name_of_blob = {}});
-  REQUIRE(changes.vanished == std::vector<std::string>{"a"});
+  const auto vanished = f.look({.sample = {}, .loaded = std::vector<ObservedModel>{}, .name_of_blob = {}});
+  REQUIRE(vanished == std::vector<std::string>{"a"});
   REQUIRE(f.ledger.find("a") == nullptr);
 }
 
@@ -88,6 +88,20 @@ TEST_CASE("a busy model stands whatever a look says", "[reconcile]") {
   const Lease lease = f.ledger.lease(a);
   f.look({.sample = {}, .loaded = std::vector<ObservedModel>{}, .name_of_blob = {}});
   REQUIRE(f.ledger.find("a") == a);
+}
+
+TEST_CASE("a load whose client left before its answer is ready once it is seen", "[reconcile]") {
+  Fixture f;
+  const auto a = f.ledger.reserve("sha256:a", "a", 100, 4096);
+  Lease lease = f.ledger.lease(a);
+  const Observation seen{
+      .sample = {.runners = {runner("a", 90)}}, .loaded = std::nullopt, .name_of_blob = {}};
+  f.look(seen);
+  REQUIRE(a->state == ResidencyState::loading);  // its client still waits for it
+  lease.release();
+  f.look(seen);
+  REQUIRE(a->state == ResidencyState::ready);
+  REQUIRE_FALSE(a->load_duration);  // nobody measured it
 }
 
 TEST_CASE("without /api/ps the processes decide", "[reconcile]") {
@@ -101,10 +115,10 @@ TEST_CASE("without /api/ps the processes decide", "[reconcile]") {
 
 TEST_CASE("a model loaded behind our back is taken in with its footprint", "[reconcile]") {
   Fixture f;
-  const auto changes = f.look({.sample = {.runners = {runner("x", 70)}},
-                               .loaded = std::nullopt,
-                               .name_of_blob = {{"sha256:x", "x:latest"}}});
-  REQUIRE(changes.appeared == std::vector<std::string>{"x:latest"});
+  f.look({.sample = {.runners = {runner("x", 70)}},
+          .loaded = std::nullopt,
+          .name_of_blob = {{"sha256:x", "x:latest"}}});
+  REQUIRE(f.ledger.find("x:latest"));
   REQUIRE(f.ledger.used_bytes() == 70);
 }
 

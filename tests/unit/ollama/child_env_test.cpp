@@ -68,6 +68,12 @@ TEST_CASE("the server's environment carries what is set only on wish") {
   CHECK(c.value("OLLAMA_CONTEXT_LENGTH") == "(absent)");
 }
 
+TEST_CASE("the allowed origins are those that the server is told") {
+  CHECK(allowed_origins({}).empty());
+  CHECK(allowed_origins({{"OLLAMA_ORIGINS", "https://c.example,app://*", "environment"}}) ==
+        std::vector<std::string>{"https://c.example", "app://*"});
+}
+
 TEST_CASE("a keep_alive with a fraction of a second is written in milliseconds") {
   Case c;
   c.settings.server.keep_alive = {milliseconds(1500), false};
