@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <boost/asio/error.hpp>
 #include <functional>
 #include <optional>
 
@@ -11,6 +12,11 @@
 #include "gateway/upstream_pool.h"
 
 namespace llamavisor {
+
+// A non-blocking call has nothing to give or to take now.
+inline bool must_wait(const boost::system::error_code& ec) {
+  return ec == boost::asio::error::would_block || ec == boost::asio::error::try_again;
+}
 
 struct Services {
   boost::asio::io_context& io;

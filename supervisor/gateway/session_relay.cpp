@@ -12,10 +12,6 @@ using boost::system::error_code;
 
 constexpr unsigned kMaxAttempts = 5;
 
-bool must_wait(const error_code& ec) {
-  return ec == asio::error::would_block || ec == asio::error::try_again;
-}
-
 // Fields that concern one connection only (RFC 9110, 7.6.1), and those the gateway sets itself.
 bool hop_by_hop(std::string_view name, std::string_view connection) {
   for (const std::string_view own :
