@@ -37,9 +37,16 @@ void NotifyQueue::use(std::vector<std::shared_ptr<Notifier>> notifiers) {
     targets_.push_back(std::make_shared<Target>());
     targets_.back()->notifier = std::move(notifier);
   }
+  in_use_ = true;
+  for (const Event& event : std::exchange(early_, {})) {
+    push(event);
+  }
 }
 
 void NotifyQueue::push(const Event& event) {
+  if (!in_use_ && early_.size() < kMaxPending) {
+    early_.push_back(event);
+  }
   const auto& wanted = settings_.events;
   if (targets_.empty() || std::find(wanted.begin(), wanted.end(), to_string(event.kind)) == wanted.end()) {
     return;

@@ -35,7 +35,8 @@ class NotifyQueue {
 
   void configure(const NotifySettings& settings) { settings_ = settings; }
   void use(std::vector<std::shared_ptr<Notifier>> notifiers);
-  // Events of kinds that are not asked for are passed over.
+  // Events of kinds that are not asked for are passed over. Those that come before the first use(), which is
+  // while the program starts, wait for it.
   void push(const Event& event);
   [[nodiscard]] std::vector<NotifierState> states() const;
 
@@ -55,6 +56,8 @@ class NotifyQueue {
   boost::asio::steady_timer timer_;
   bool armed_ = false;
   std::vector<std::shared_ptr<Target>> targets_;
+  bool in_use_ = false;
+  std::vector<Event> early_;
 };
 
 }  // namespace llamavisor

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "ollama/process_group.h"
+#include "plugin_host/plugin_calls.h"
 #include "store/paths.h"
 
 namespace llamavisor {
@@ -90,6 +91,9 @@ int Supervisor::run() {
     start();
   }
   loop();
+  if (plugin_calls_) {
+    plugin_calls_->end_cleanly();
+  }
   return exit_code_;
 }
 
@@ -129,6 +133,7 @@ void Supervisor::start() {
     log_warn("listening on " + address->text() + ": everybody who reaches this address can use the models");
   }
   apply(config_);
+  watch_plugins();
   load_policies([this] { start_server(); });
 }
 

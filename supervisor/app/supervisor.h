@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/json/array.hpp>
 #include <memory>
 #include <set>
 #include <string>
@@ -30,6 +31,7 @@
 #include "ollama/server_process.h"
 #include "plugin_host/plugin_host.h"
 #include "policy/engine.h"
+#include "store/quarantine.h"
 
 namespace llamavisor {
 
@@ -50,10 +52,11 @@ class Supervisor final : public SupervisorPort {
   ControlAnswer set_limit(const std::string& limit) override;
   boost::json::object profiles() override;
   ControlAnswer use_profile(const std::string& name) override;
-  boost::json::object plugins() override;
+  void plugins(ControlCallback done) override;
   void use_plugin(const std::string& role, const std::string& name, ControlCallback done) override;
   void shadow_plugin(const std::string& role, const std::string& name, ControlCallback done) override;
   boost::json::object compare() override;
+  ControlAnswer trust_plugin(const std::string& name) override;
   boost::json::object config() override;
   ControlAnswer reload() override;
   void doctor(ControlCallback done) override;
@@ -97,6 +100,13 @@ class Supervisor final : public SupervisorPort {
   // the shadow policy (supervisor_shadow.cpp)
   void load_shadow(const std::string& id, std::function<void(Result<void>)> done);
 
+  // plugins that crashed us (supervisor_quarantine.cpp)
+  void watch_plugins();
+  void put_in_quarantine(const std::string& id, const std::string& reason);
+  void quarantine_changed();
+  [[nodiscard]] boost::json::array quarantine() const;
+  [[nodiscard]] boost::json::object plugin_entry(const PluginInfo& plugin, const std::string& role) const;
+
   Result<LaunchPlan> launch_plan(std::uint16_t port, bool automatic_restart);
 
   boost::asio::io_context& io_;
@@ -110,6 +120,8 @@ class Supervisor final : public SupervisorPort {
   std::shared_ptr<void> notify_listener_;
   Ledger ledger_{clock_};
   PolicyEngine engine_;
+  std::shared_ptr<PluginCalls> plugin_calls_;
+  Quarantine quarantine_;
   PluginHost plugin_host_{io_, workers_, clock_};
   LogPump log_;
   ServerProcess server_;

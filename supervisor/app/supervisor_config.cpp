@@ -150,6 +150,10 @@ void Supervisor::load_notifiers() {
 // them.
 void Supervisor::refresh_plugin(const std::string& role, const std::string& id, const Settings& before,
                                 std::function<void()> replace) {
+  if (is_isolated(before, id) != is_isolated(config_.settings, id)) {
+    replace();
+    return;
+  }
   if (values_of(before, id) == values_of(config_.settings, id)) {
     return;
   }
@@ -299,29 +303,40 @@ ControlAnswer Supervisor::use_profile(const std::string& name) {
   return done;
 }
 
-json::object Supervisor::plugins() {
-  json::array out;
-  for (const ListedPlugin& file : list_plugins(plugin_host_.dirs())) {
-    if (!file.error.empty()) {
-      out.push_back(json::object{
-          {"path", file.path}, {"state", "not usable"}, {"detail", file.error}, {"in_charge", false}});
-    }
-    for (const PluginInfo& plugin : file.plugins) {
-      for (const std::string& role : plugin.roles) {
-        json::object entry = plugin_json(plugin);
-        const auto& notify = config_.settings.policy.notify;
-        entry["role"] = role;
-        entry["state"] = "ok";
-        entry["detail"] = "";
-        entry["in_charge"] =
-            (role == "eviction" && engine_.eviction_id() == plugin.id) ||
-            (role == "context" && engine_.context_id() == plugin.id) ||
-            (role == "notify" && std::find(notify.begin(), notify.end(), plugin.id) != notify.end());
-        out.push_back(std::move(entry));
-      }
-    }
-  }
-  return {{"plugins", std::move(out)}, {"dirs", names(plugin_host_.dirs())}};
+json::object Supervisor::plugin_entry(const PluginInfo& plugin, const std::string& role) const {
+  json::object out = plugin_json(plugin);
+  const auto& notify = config_.settings.policy.notify;
+  const auto bad = quarantine_.entries().find(plugin.id);
+  const bool trusted = bad == quarantine_.entries().end();
+  out["role"] = role;
+  out["state"] = trusted ? "ok" : "quarantined";
+  out["detail"] = trusted ? "" : bad->second.reason;
+  out["isolated"] = is_isolated(config_.settings, plugin.id);
+  out["in_charge"] = (role == "eviction" && engine_.eviction_id() == plugin.id) ||
+                     (role == "context" && engine_.context_id() == plugin.id) ||
+                     (role == "notify" && std::find(notify.begin(), notify.end(), plugin.id) != notify.end());
+  return out;
+}
+
+// Looking at the files takes a while.
+void Supervisor::plugins(ControlCallback done) {
+  run_on_worker(
+      workers_, io_, [dirs = plugin_host_.dirs()] { return list_plugins(dirs); },
+      [this, done = std::move(done)](const std::vector<ListedPlugin>& files) {
+        json::array out;
+        for (const ListedPlugin& file : files) {
+          if (!file.error.empty()) {
+            out.push_back(json::object{
+                {"path", file.path}, {"state", "not usable"}, {"detail", file.error}, {"in_charge", false}});
+          }
+          for (const PluginInfo& plugin : file.plugins) {
+            for (const std::string& role : plugin.roles) {
+              out.push_back(plugin_entry(plugin, role));
+            }
+          }
+        }
+        done(json::object{{"plugins", std::move(out)}, {"dirs", names(plugin_host_.dirs())}});
+      });
 }
 
 // The new one has proved itself before it is saved as the choice; a failure leaves everything as it was.

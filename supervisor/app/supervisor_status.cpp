@@ -96,6 +96,10 @@ json::object Supervisor::status() {
   if (!tasks_.ps_answers()) {
     warnings.emplace_back("/api/ps does not answer; models are known from their processes");
   }
+  for (const auto& [id, entry] : quarantine_.entries()) {
+    warnings.emplace_back("plugin " + id + " is in quarantine: " + entry.reason +
+                          " (llamavisor plugin trust " + id + ")");
+  }
   json::object out{{"version", LLV_VERSION},
                    {"pid", getpid()},
                    {"uptime_ms", to_ms(clock_.now() - started_at_)},
@@ -114,6 +118,7 @@ json::object Supervisor::status() {
                    {"notifiers", std::move(notifiers)},
                    {"waiting", desk_.waiting()},
                    {"connections", gateway_->connections()},
+                   {"quarantine", quarantine()},
                    {"warnings", std::move(warnings)}};
   if (!engine_.shadow().id().empty()) {
     out["shadow"] = compare();
@@ -180,6 +185,10 @@ void Supervisor::doctor(ControlCallback done) {
   for (const NotifierState& state : notify_.states()) {
     checks.push_back(check("notifier " + state.id, state.state != "failing",
                            state.detail.empty() ? state.state : state.detail, "start a notification daemon"));
+  }
+  for (const auto& [id, entry] : quarantine_.entries()) {
+    checks.push_back(
+        check("plugin " + id, false, "in quarantine: " + entry.reason, "llamavisor plugin trust " + id));
   }
   for (const std::string& warning : warnings_) {
     checks.push_back(check("plugins", false, warning, "llamavisor plugin list"));

@@ -128,6 +128,11 @@ void add_plugin(CLI::App& app, Words& words) {
   add_json(command(*plugin, words, "compare", "How often the shadow differs, and what each policy costs",
                    [&] { return run_plugin_compare(words.as_json); }),
            words);
+  command(*plugin, words, "trust",
+          "Use a plugin again that is in quarantine because llamavisor crashed in it",
+          [&] { return run_plugin_trust(words.name); })
+      ->add_option("name", words.name, "Name of the plugin")
+      ->required();
   command(*plugin, words, "check", "Is this file a plugin that can be used?",
           [&] { return run_plugin_check(words.file); })
       ->add_option("file", words.file, "The shared library")

@@ -34,6 +34,7 @@ int run_plugin_info(const std::string& name, bool as_json);
 int run_plugin_use(const std::string& role, const std::string& name);
 int run_plugin_shadow(const std::string& role, const std::string& name);
 int run_plugin_compare(bool as_json);
+int run_plugin_trust(const std::string& name);
 int run_plugin_check(const std::string& file);
 int run_config_show(bool origin, bool env, bool as_json, const std::string& config_file);
 int run_config_check(const std::string& file);

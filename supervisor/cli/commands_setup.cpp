@@ -1,6 +1,11 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 #include "app/loaded_config.h"
@@ -155,7 +160,9 @@ int run_plugin_list(bool as_json) {
       rows.push_back({plugin.at("in_charge").as_bool() ? "*" : "",
                       usable ? text_of(plugin, "id") : "(not usable)", text_of(plugin, "role"),
                       text_of(plugin, "version"),
-                      usable ? text_of(plugin, "summary") : text_of(plugin, "detail")});
+                      usable && text_of(plugin, "state") == "ok" ? text_of(plugin, "summary")
+                      : usable ? "(in quarantine) " + text_of(plugin, "detail")
+                               : text_of(plugin, "detail")});
     }
     print(table(rows));
     return kDone;
@@ -204,7 +211,9 @@ int run_plugin_use(const std::string& role, const std::string& name) {
   return kDone;
 }
 
-int run_plugin_check(const std::string& file) {
+namespace {
+
+int check_plugin(const std::string& file) {
   const auto config = LoadedConfig::load({});
   const auto plugins =
       check_plugin_file(std::filesystem::absolute(file).string(), config ? config->settings : Settings{});
@@ -218,6 +227,28 @@ int run_plugin_check(const std::string& file) {
   }
   print("It can be used: put it into one of " + joined(plugin_dirs()) + "\n");
   return kDone;
+}
+
+}  // namespace
+
+// A child tries it: a plugin that crashes takes only the child along.
+int run_plugin_check(const std::string& file) {
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    const int code = check_plugin(file);
+    std::fflush(nullptr);
+    _exit(code);
+  }
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child) {
+    return fail(Error("cannot start a process to try it: " + std::string(std::strerror(errno))), kFailed);
+  }
+  return WIFEXITED(status)
+             ? WEXITSTATUS(status)
+             : fail(Error(file + ": it crashed when it was tried: signal " +
+                          std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")"),
+                    kFailed);
 }
 
 int run_config_show(bool origin, bool env, bool as_json, const std::string& config_file) {

@@ -52,6 +52,15 @@ int run_plugin_shadow(const std::string& role, const std::string& name) {
   return kDone;
 }
 
+int run_plugin_trust(const std::string& name) {
+  const ControlReply reply = control_post("/v1/plugin/trust", {{"name", name}});
+  if (!reply.ok()) {
+    return fail(reply);
+  }
+  std::fputs((name + " is trusted again; it is in use where the configuration says so.\n").c_str(), stdout);
+  return kDone;
+}
+
 int run_plugin_compare(bool as_json) {
   const ControlReply reply = control_get("/v1/plugin/compare");
   if (!reply.ok()) {

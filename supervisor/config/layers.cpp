@@ -163,6 +163,10 @@ class LayerReader {
           complain(entry, name, "expected a string, number, true or false, or a list of strings");
           continue;
         }
+        if (key.str() == kIsolateKey && !std::holds_alternative<bool>(*value)) {
+          complain(entry, name, "expected true or false");
+          continue;
+        }
         out_.settings.plugins[std::string(id.str())][std::string(key.str())] = *value;
         note(name, *value, entry);
       }

@@ -11,6 +11,9 @@
 
 namespace llamavisor {
 
+// In each [plugins.NAME]: true runs the plugin in a process of its own. The other keys are the plugin's.
+constexpr const char* kIsolateKey = "isolate";
+
 // One layer, the weakest first.
 struct ConfigLayer {
   std::string origin;  // a path, "profile laptop", "environment", "flag"

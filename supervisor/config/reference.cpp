@@ -1,5 +1,6 @@
 #include "config/reference.h"
 
+#include "config/layers.h"
 #include "config/schema.h"
 
 namespace llamavisor {
@@ -30,7 +31,9 @@ std::string reference_toml() {
   for (const ModelKey& key : model_keys()) {
     out += "# " + key.name + " = ...  # " + key.type + ": " + key.help + "\n";
   }
-  out += "\n# Keys of a plugin: see `llamavisor plugin info NAME`.\n# [plugins.lru]\n";
+  out +=
+      "\n# Keys of a plugin: see `llamavisor plugin info NAME`. Besides, each one has:\n# [plugins.lru]\n# " +
+      std::string(kIsolateKey) + " = false  # true: In a process of its own, without network or files.\n";
   return out;
 }
 

@@ -99,6 +99,13 @@ void post_shadow(SupervisorPort& supervisor, const ControlRequest& request, cons
   }
 }
 
+void post_trust(SupervisorPort& supervisor, const ControlRequest& request, const ControlReplies& replies) {
+  std::string name;
+  if (need(request, replies, "name", name)) {
+    replies.json(supervisor.trust_plugin(name));
+  }
+}
+
 template <json::object (SupervisorPort::*kGet)()>
 void get(SupervisorPort& supervisor, const ControlRequest&, const ControlReplies& replies) {
   replies.json((supervisor.*kGet)());
@@ -116,9 +123,10 @@ const std::multimap<std::string, Resource>& resources() {
       {"/v1/limit", {"POST", &post_limit}},
       {"/v1/profiles", {"GET", &get<&SupervisorPort::profiles>}},
       {"/v1/profile", {"POST", &post_profile}},
-      {"/v1/plugins", {"GET", &get<&SupervisorPort::plugins>}},
+      {"/v1/plugins", {"GET", [](auto& s, const auto&, const auto& replies) { s.plugins(replies.json); }}},
       {"/v1/plugin/use", {"POST", &post_plugin}},
       {"/v1/plugin/shadow", {"POST", &post_shadow}},
+      {"/v1/plugin/trust", {"POST", &post_trust}},
       {"/v1/plugin/compare", {"GET", &get<&SupervisorPort::compare>}},
       {"/v1/config", {"GET", &get<&SupervisorPort::config>}},
       {"/v1/reload", {"POST", [](auto& s, const auto&, const auto& replies) { replies.json(s.reload()); }}},

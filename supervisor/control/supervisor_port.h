@@ -48,11 +48,13 @@ class SupervisorPort {
   virtual ControlAnswer set_limit(const std::string& limit) = 0;
   virtual boost::json::object profiles() = 0;
   virtual ControlAnswer use_profile(const std::string& name) = 0;
-  virtual boost::json::object plugins() = 0;
+  virtual void plugins(ControlCallback done) = 0;
   virtual void use_plugin(const std::string& role, const std::string& name, ControlCallback done) = 0;
   // `name` "off": none.
   virtual void shadow_plugin(const std::string& role, const std::string& name, ControlCallback done) = 0;
   virtual boost::json::object compare() = 0;
+  // Ends the quarantine of a plugin that crashed llamavisor.
+  virtual ControlAnswer trust_plugin(const std::string& name) = 0;
   virtual boost::json::object config() = 0;
   virtual ControlAnswer reload() = 0;
   virtual void doctor(ControlCallback done) = 0;

@@ -11,7 +11,10 @@ std::shared_ptr<CallThread> CallThread::start() {
   std::shared_ptr<CallThread> out(new CallThread());
   sigset_t all;
   sigset_t before;
-  sigfillset(&all);  // signals are the io thread's
+  sigfillset(&all);  // signals are the io thread's, but for those of a fault: blocked, they reach no handler
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS}) {
+    sigdelset(&all, signal);
+  }
   pthread_sigmask(SIG_SETMASK, &all, &before);
   std::thread([out] { out->run(); }).detach();
   pthread_sigmask(SIG_SETMASK, &before, nullptr);

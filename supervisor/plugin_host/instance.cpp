@@ -6,11 +6,11 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "plugin_host/call_thread.h"
+#include "plugin_host/isolated_plugin.h"
+#include "plugin_host/plugin_calls.h"
 
 namespace llamavisor {
 namespace {
-
-constexpr std::size_t kMaxReasonBytes = 500;
 
 void host_log(void* ctx, std::int32_t level, llv_str text) noexcept {
   const auto& id = *static_cast<const std::string*>(ctx);
@@ -26,28 +26,16 @@ void host_log(void* ctx, std::int32_t level, llv_str text) noexcept {
   }
 }
 
-const void* no_extension(void*, const char*) noexcept {
-  return nullptr;
-}
+class InsideCall {
+ public:
+  explicit InsideCall(PluginCalls::Slot& slot) : slot_(slot) { slot_.begin(); }
+  InsideCall(const InsideCall&) = delete;
+  InsideCall& operator=(const InsideCall&) = delete;
+  ~InsideCall() { slot_.end(); }
 
-// How many bytes the UTF-8 character at the start of `text` takes; 0: it is not one.
-std::size_t utf8_length(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t n = lead < 0x80                   ? 1
-                        : lead >= 0xc2 && lead < 0xe0 ? 2
-                        : (lead & 0xf0U) == 0xe0      ? 3
-                        : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                      : 0;
-  if (n == 0 || n > text.size()) {
-    return 0;
-  }
-  for (std::size_t i = 1; i < n; ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xc0U) != 0x80) {
-      return 0;
-    }
-  }
-  return n;
-}
+ private:
+  PluginCalls::Slot& slot_;
+};
 
 }  // namespace
 
@@ -60,13 +48,15 @@ struct PluginInstance::Core {
   const Clock& clock;
   llv_host host{};
   void* self = nullptr;
+  PluginCalls::Slot slot;
 
   explicit Core(Parts parts)
       : library(std::move(parts.library)),
         info(std::move(parts.info)),
         config(std::move(parts.config)),
         io(parts.io),
-        clock(parts.clock) {
+        clock(parts.clock),
+        slot(parts.calls && !info.isolation ? parts.calls->take(info.id, parts.role) : PluginCalls::Slot()) {
     host.struct_size = sizeof host;
     host.abi_minor = LLV_ABI_MINOR;
     host.ctx = this;
@@ -76,33 +66,11 @@ struct PluginInstance::Core {
     host.now_ns = [](void* ctx) noexcept {
       return static_cast<std::uint64_t>(static_cast<Core*>(ctx)->clock.now().time_since_epoch().count());
     };
-    host.get_extension = &no_extension;
+    host.get_extension = [](void* ctx, const char* id) noexcept -> const void* {
+      return std::string_view(id) == kIsolationPlan ? static_cast<Core*>(ctx)->info.isolation.get() : nullptr;
+    };
   }
 };
-
-std::string clean_text(const char* data, std::uint64_t size) {
-  if (data == nullptr) {
-    return {};
-  }
-  std::string_view text(data, std::min<std::uint64_t>(size, kMaxReasonBytes));
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t n = utf8_length(text);
-    const bool control = n == 1 && static_cast<unsigned char>(text[0]) < 0x20;
-    out += n == 0 ? "?" : control ? " " : std::string(text.substr(0, n));
-    text.remove_prefix(n == 0 ? 1 : n);
-  }
-  return out;
-}
-
-TextOut::TextOut() {
-  text_ = {sizeof text_, sizeof data_, 0, 0, data_};
-}
-
-// The claimed length is not trusted beyond the buffer.
-std::string TextOut::take() const {
-  return clean_text(data_, std::min<std::uint64_t>(text_.length, sizeof data_));
-}
 
 PluginInstance::PluginInstance(std::shared_ptr<Core> core)
     : core_(std::move(core)), thread_(CallThread::start()) {}
@@ -110,6 +78,7 @@ PluginInstance::PluginInstance(std::shared_ptr<Core> core)
 PluginInstance::~PluginInstance() {
   thread_->post([core = std::move(core_)]() mutable {
     if (core->self != nullptr) {
+      const InsideCall inside(core->slot);
       core->info.table.destroy(core->self);
     }
     core.reset();
@@ -173,6 +142,7 @@ void PluginInstance::call(std::chrono::milliseconds deadline, std::function<Resu
   thread_->post([core, pending, weak = weak_from_this(), guard, work = std::move(work)] {
     Result<void> outcome;
     try {
+      const InsideCall inside(core->slot);
       outcome = work(core->self);
     } catch (const std::exception& error) {
       outcome = Error(core->info.id + " threw through the C interface: " + error.what());

@@ -18,10 +18,12 @@
 #include "base/clock.h"
 #include "plugin_host/library.h"
 #include "plugin_host/plugin_config.h"
+#include "plugin_host/plugin_text.h"
 
 namespace llamavisor {
 
 class CallThread;
+class PluginCalls;
 
 class PluginInstance : public std::enable_shared_from_this<PluginInstance> {
  public:
@@ -32,10 +34,12 @@ class PluginInstance : public std::enable_shared_from_this<PluginInstance> {
   struct Parts {
     boost::asio::io_context& io;
     const Clock& clock;
-    std::shared_ptr<PluginLibrary> library;
+    std::shared_ptr<PluginLibrary> library;  // null for an isolated plugin
     PluginInfo info;
     PluginConfig config;
     unsigned generation = 0;
+    std::shared_ptr<PluginCalls> calls{};  // where a crash inside a call is found out later; null: nowhere
+    std::string role{};
   };
 
   // Creates the instance on its thread; `done` gets it, or what create() said.
@@ -61,20 +65,5 @@ class PluginInstance : public std::enable_shared_from_this<PluginInstance> {
   std::shared_ptr<CallThread> thread_;
   unsigned strikes_ = 0;
 };
-
-// Text buffer for a call: holds what the plugin wrote, cut to what it may have written and made valid UTF-8.
-class TextOut {
- public:
-  TextOut();
-  [[nodiscard]] llv_text* get() { return &text_; }
-  [[nodiscard]] std::string take() const;
-
- private:
-  char data_[1024] = {};
-  llv_text text_{};
-};
-
-// What a borrowed text of a plugin says, bounded and made valid UTF-8.
-std::string clean_text(const char* data, std::uint64_t size);
 
 }  // namespace llamavisor

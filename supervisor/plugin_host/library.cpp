@@ -44,9 +44,9 @@ Result<void> check_file(const std::string& path) {
 }
 
 // Looks at the symbols without running any code of the library.
-Result<void> check_symbols(const std::string& path) {
+Result<void> check_symbols(const std::string& copy, const std::string& path) {
   try {
-    dll::library_info info(path);
+    dll::library_info info(copy);
     const auto symbols = info.symbols();
     if (std::find(symbols.begin(), symbols.end(), kEntry) == symbols.end()) {
       return Error(path + ": not a llamavisor plugin of ABI 1: it does not export " + kEntry);
@@ -55,44 +55,6 @@ Result<void> check_symbols(const std::string& path) {
   } catch (const std::exception& error) {
     return Error(path + ": not a shared library of this machine: " + error.what());
   }
-}
-
-// A file of our own that goes with its owner.
-class PrivateCopy {
- public:
-  explicit PrivateCopy(std::string path) : path_(std::move(path)) {}
-  PrivateCopy(PrivateCopy&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  PrivateCopy& operator=(PrivateCopy&&) = delete;
-  PrivateCopy(const PrivateCopy&) = delete;
-  PrivateCopy& operator=(const PrivateCopy&) = delete;
-  ~PrivateCopy() {
-    if (!path_.empty()) {
-      unlink(path_.c_str());
-    }
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-// The file may be replaced or cut while the plugin runs, and the loader gives the old code back for a path
-// that it has open: so each load gets a copy under a name that is never used again, unlinked once it is
-// mapped.
-Result<PrivateCopy> private_copy(const std::string& path) {
-  static std::atomic<unsigned> generation{0};
-  namespace fs = std::filesystem;
-  const fs::path folder = fs::path(runtime_dir()) / "plugins";
-  const fs::path copy = folder / (fs::path(path).stem().string() + "-" + std::to_string(getpid()) + "-" +
-                                  std::to_string(++generation) + ".so");
-  std::error_code ec;
-  fs::create_directories(folder, ec);
-  fs::permissions(folder, fs::perms::owner_all, ec);
-  fs::copy_file(path, copy, fs::copy_options::overwrite_existing, ec);
-  if (ec) {
-    return Error(path + ": cannot be copied to " + copy.string() + ": " + ec.message());
-  }
-  return PrivateCopy(copy.string());
 }
 
 // Copies what both sides know of a table into a zeroed one of today. A size that no compiler makes is rounded
@@ -145,6 +107,30 @@ Result<void> check_entry(const llv_entry* entry, const std::string& path) {
   return {};
 }
 
+// The role's table must be whole before anybody calls through it.
+bool is_whole(const void* role) {
+  constexpr std::uint32_t kFirstCallback = 8;  // in each role: after struct_size and reserved
+  const std::uint32_t bytes = *static_cast<const std::uint32_t*>(role);
+  return bytes >= kFirstCallback + sizeof(void*) &&
+         *reinterpret_cast<void* const*>(static_cast<const char*>(role) + kFirstCallback) != nullptr;
+}
+
+Result<std::vector<std::string>> read_roles(const PluginInfo& plugin) {
+  std::vector<std::string> out;
+  for (const std::string_view name : kRoles) {
+    const std::string role(name);
+    const void* table = plugin.table.get_role(role_id(role).c_str());
+    if (table != nullptr && !is_whole(table)) {
+      return Error("the " + role + " table of " + plugin.id + " is too short or its callback is null");
+    }
+    if (table != nullptr) {
+      out.push_back(role);
+    }
+  }
+  return out.empty() ? Error(plugin.id + " plays no role that this host knows")
+                     : Result<std::vector<std::string>>(std::move(out));
+}
+
 Result<PluginInfo> read_plugin(const llv_plugin* plugin, const std::string& path) {
   if (plugin == nullptr || plugin->struct_size < offsetof(llv_plugin, reconfigure)) {
     return bad(path, "a plugin table is missing or too short");
@@ -171,13 +157,12 @@ Result<PluginInfo> read_plugin(const llv_plugin* plugin, const std::string& path
   if (auto fine = PluginConfig::check_keys(out); !fine) {
     return bad(path, fine.error().message);
   }
-  for (const std::string_view role : kRoles) {
-    if (out.table.get_role(role_id(std::string(role)).c_str()) != nullptr) {
-      out.roles.emplace_back(role);
-    }
+  auto roles = read_roles(out);
+  if (!roles) {
+    return bad(path, roles.error().message);
   }
-  return out.roles.empty() ? Result<PluginInfo>(bad(path, out.id + " plays no role that this host knows"))
-                           : Result<PluginInfo>(std::move(out));
+  out.roles = std::move(*roles);
+  return out;
 }
 
 }  // namespace
@@ -195,22 +180,45 @@ bool is_plugin_id(const std::string& id) {
 PluginLibrary::PluginLibrary() = default;
 PluginLibrary::~PluginLibrary() = default;
 
-Result<std::shared_ptr<PluginLibrary>> PluginLibrary::open(const std::string& path) {
+PrivateCopy::~PrivateCopy() {
+  if (!path_.empty()) {
+    unlink(path_.c_str());
+  }
+}
+
+Result<PrivateCopy> PrivateCopy::of(const std::string& path) {
+  static std::atomic<unsigned> generation{0};
+  namespace fs = std::filesystem;
   if (auto fine = check_file(path); !fine) {
     return fine.error();
   }
-  if (auto fine = check_symbols(path); !fine) {
-    return fine.error();
+  const fs::path folder = fs::path(runtime_dir()) / "plugins";
+  const fs::path copy = folder / (fs::path(path).stem().string() + "-" + std::to_string(getpid()) + "-" +
+                                  std::to_string(++generation) + ".so");
+  std::error_code ec;
+  fs::create_directories(folder, ec);
+  fs::permissions(folder, fs::perms::owner_all, ec);
+  fs::copy_file(path, copy, fs::copy_options::overwrite_existing, ec);
+  if (ec) {
+    return Error(path + ": cannot be copied to " + copy.string() + ": " + ec.message());
   }
-  auto copy = private_copy(path);
-  if (!copy) {
-    return copy.error();
+  return PrivateCopy(copy.string());
+}
+
+Result<std::shared_ptr<PluginLibrary>> PluginLibrary::open(const std::string& path) {
+  const auto copy = PrivateCopy::of(path);
+  return copy ? load(copy->path(), path) : copy.error();
+}
+
+Result<std::shared_ptr<PluginLibrary>> PluginLibrary::load(const std::string& copy, const std::string& path) {
+  if (auto fine = check_symbols(copy, path); !fine) {
+    return fine.error();
   }
   std::shared_ptr<PluginLibrary> out(new PluginLibrary());
   const llv_entry* entry = nullptr;
   try {
-    out->library_ = std::make_unique<dll::shared_library>(
-        copy->path(), dll::load_mode::rtld_now | dll::load_mode::rtld_local);
+    out->library_ =
+        std::make_unique<dll::shared_library>(copy, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
     entry = &out->library_->get<const llv_entry>(kEntry);
   } catch (const std::exception& error) {
     return Error(path + ": cannot be loaded: " + error.what());

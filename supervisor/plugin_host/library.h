@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -15,6 +16,8 @@ class shared_library;
 }
 
 namespace llamavisor {
+
+struct IsolationPlan;
 
 // A key of the plugin's table, copied.
 struct PluginKey {
@@ -37,6 +40,27 @@ struct PluginInfo {
   std::vector<std::string> roles;  // "eviction", "context", "notify"
   std::vector<PluginKey> keys;
   llv_plugin table{};  // valid while the library is held
+  // How to run it in a process of its own; null: it runs in this one.
+  std::shared_ptr<const IsolationPlan> isolation;
+};
+
+// A file of our own that goes with its owner, made of one that may be run: owned by root or by us, writable
+// by nobody else. The original may be replaced or cut while the plugin runs, and the loader gives the old
+// code back for a path that it has open: so each load gets a copy under a name that is never used again.
+class PrivateCopy {
+ public:
+  static Result<PrivateCopy> of(const std::string& path);
+  PrivateCopy(PrivateCopy&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  PrivateCopy& operator=(PrivateCopy&&) = delete;
+  PrivateCopy(const PrivateCopy&) = delete;
+  PrivateCopy& operator=(const PrivateCopy&) = delete;
+  ~PrivateCopy();
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  explicit PrivateCopy(std::string path) : path_(std::move(path)) {}
+
+  std::string path_;
 };
 
 class PluginLibrary {
@@ -44,6 +68,8 @@ class PluginLibrary {
   // Errors say what is wrong with the file in words: owner or mode, not an ELF of this machine, no entry,
   // wrong magic, other major, needs a newer host, short struct, null callback, bad id, duplicate id.
   static Result<std::shared_ptr<PluginLibrary>> open(const std::string& path);
+  // The same for a copy that was made before; `path` is the file that errors name.
+  static Result<std::shared_ptr<PluginLibrary>> load(const std::string& copy, const std::string& path);
   ~PluginLibrary();
   PluginLibrary(const PluginLibrary&) = delete;
   PluginLibrary& operator=(const PluginLibrary&) = delete;

@@ -99,6 +99,9 @@ Result<void> PluginConfig::check_keys(const PluginInfo& plugin) {
     if (!is_key_name(key.name)) {
       return Error("\"" + key.name + "\" is not the name of a key");
     }
+    if (key.name == kIsolateKey) {
+      return Error("a key of its own cannot be named " + key.name);
+    }
     if (!names.insert(key.name).second) {
       return Error("two keys are named " + key.name);
     }

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -15,6 +16,14 @@ namespace llamavisor {
 
 class PluginConfig {
  public:
+  using Value = std::variant<std::int64_t, double, std::string, std::vector<std::string>>;
+  using Values = std::map<std::string, Value, std::less<>>;
+
+  PluginConfig() = default;
+  // Values that were checked before.
+  explicit PluginConfig(Values values) : values_(std::move(values)) {}
+  [[nodiscard]] const Values& values() const { return values_; }
+
   // Fills the defaults. Errors name the key: unknown (with a suggestion), wrong type, out of range, missing.
   static Result<PluginConfig> check(const PluginInfo& plugin,
                                     const std::map<std::string, PluginValue>& values);
@@ -22,11 +31,10 @@ class PluginConfig {
   // Is the plugin's own key table sound: names, types, ranges, and defaults that fit them?
   static Result<void> check_keys(const PluginInfo& plugin);
 
-  // Valid while this object lives and stays where it is.
+  // Valid while this object lives and stays where it is; its ctx is this object.
   [[nodiscard]] llv_config table() const;
 
  private:
-  using Value = std::variant<std::int64_t, double, std::string, std::vector<std::string>>;
   static Result<Value> convert(const PluginKey& key, const PluginValue& value);
   static std::int32_t get_i64(void* ctx, const char* key, std::int64_t* out) noexcept;
   static std::int32_t get_f64(void* ctx, const char* key, double* out) noexcept;
@@ -35,7 +43,7 @@ class PluginConfig {
   template <class T>
   static std::int32_t find(void* ctx, const char* key, const T*& out) noexcept;
 
-  std::map<std::string, Value, std::less<>> values_;
+  Values values_;
 };
 
 }  // namespace llamavisor

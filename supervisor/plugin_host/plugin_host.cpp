@@ -4,11 +4,16 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "base/text.h"
+#include "config/layers.h"
 #include "plugin_host/adapters.h"
+#include "plugin_host/describe.h"
 #include "plugin_host/handover.h"
+#include "plugin_host/isolated_plugin.h"
+#include "plugin_host/plugin_calls.h"
 #include "plugin_host/trial.h"
 
 namespace llamavisor {
@@ -17,26 +22,20 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Found {
-  std::shared_ptr<PluginLibrary> library;
+  std::shared_ptr<PluginLibrary> library;  // null for an isolated plugin
   PluginInfo info;
+};
+
+// What is looked for, and how it is to run.
+struct Wanted {
+  std::vector<std::string> dirs;
+  std::string id;
+  std::string role;
+  std::optional<IsolationPlan> isolation;
 };
 
 bool plays(const PluginInfo& info, const std::string& role) {
   return std::find(info.roles.begin(), info.roles.end(), role) != info.roles.end();
-}
-
-// The role's table must be whole before anybody calls through it.
-Result<void> check_role(const PluginInfo& info, const std::string& role) {
-  const auto* size = static_cast<const std::uint32_t*>(info.table.get_role(role_id(role).c_str()));
-  const void* callback = nullptr;
-  if (size != nullptr && *size >= 16) {
-    callback = *reinterpret_cast<void* const*>(reinterpret_cast<const char*>(size) + 8);
-  }
-  if (callback == nullptr) {
-    return Error(info.path + ": the " + role + " table of " + info.id +
-                 " is too short or its callback is null");
-  }
-  return {};
 }
 
 std::vector<std::string> libraries_in(const std::vector<std::string>& dirs) {
@@ -54,26 +53,54 @@ std::vector<std::string> libraries_in(const std::vector<std::string>& dirs) {
   return out;
 }
 
-Result<Found> find_plugin(const std::vector<std::string>& dirs, const std::string& id,
-                          const std::string& role) {
+Result<Found> load_here(const Wanted& wanted, const std::string& path) {
+  const auto library = PluginLibrary::open(path);
+  if (!library) {
+    return library.error();
+  }
+  for (const PluginInfo& info : (*library)->plugins()) {
+    if (info.id == wanted.id) {
+      return Found{*library, info};
+    }
+  }
+  return Error(path + ": it does not have " + wanted.id + " any more");
+}
+
+Result<Found> make(const Wanted& wanted, const DescribedPlugin& plugin) {
+  if (!wanted.isolation) {
+    return load_here(wanted, plugin.info.path);
+  }
+  IsolationPlan plan = *wanted.isolation;
+  plan.path = plugin.info.path;
+  plan.id = wanted.id;
+  return Found{nullptr, isolated(plugin, std::move(plan))};
+}
+
+// The file that is named like the plugin is most likely the one: it is looked at first.
+std::vector<std::string> likely_first(std::vector<std::string> paths, const std::string& id) {
+  std::stable_partition(paths.begin(), paths.end(),
+                        [&](const std::string& path) { return fs::path(path).stem() == id; });
+  return paths;
+}
+
+Result<Found> find_plugin(const Wanted& wanted) {
   std::vector<std::string> ids;
   std::string errors;
-  for (const std::string& path : libraries_in(dirs)) {
-    auto library = PluginLibrary::open(path);
-    if (!library) {
-      errors += "; " + library.error().message;
+  for (const std::string& path : likely_first(libraries_in(wanted.dirs), wanted.id)) {
+    const auto plugins = describe_library(path);
+    if (!plugins) {
+      errors += "; " + plugins.error().text();
       continue;
     }
-    for (const PluginInfo& info : (*library)->plugins()) {
-      ids.push_back(info.id);
-      if (info.id == id && plays(info, role)) {
-        auto whole = check_role(info, role);
-        return whole ? Result<Found>(Found{*library, info}) : whole.error();
+    for (const DescribedPlugin& plugin : *plugins) {
+      ids.push_back(plugin.info.id);
+      if (plugin.info.id == wanted.id && plays(plugin.info, wanted.role)) {
+        return make(wanted, plugin);
       }
     }
   }
-  const std::string near = closest(id, ids);
-  return Error("no " + role + " plugin named " + id + " in the plugin folders" + errors,
+  const std::string near = closest(wanted.id, ids);
+  return Error("no " + wanted.role + " plugin named " + wanted.id + " in the plugin folders" + errors,
                near.empty() ? "see llamavisor plugin list" : "did you mean " + near + "?");
 }
 
@@ -82,11 +109,10 @@ Result<Found> find_plugin(const std::vector<std::string>& dirs, const std::strin
 std::vector<ListedPlugin> list_plugins(const std::vector<std::string>& dirs) {
   std::vector<ListedPlugin> out;
   for (const std::string& path : libraries_in(dirs)) {
-    auto library = PluginLibrary::open(path);
-    out.push_back(library ? ListedPlugin{path, "", (*library)->plugins()}
-                          : ListedPlugin{path, library.error().text(), {}});
-    for (PluginInfo& info : out.back().plugins) {
-      info.table = {};  // the library is let go
+    const auto plugins = describe_library(path);
+    out.push_back({path, plugins ? "" : plugins.error().text(), {}});
+    for (std::size_t i = 0; plugins && i < plugins->size(); ++i) {
+      out.back().plugins.push_back((*plugins)[i].info);
     }
   }
   return out;
@@ -98,10 +124,9 @@ std::vector<std::string> check_plugin_tables(const std::vector<std::string>& dir
   for (const ListedPlugin& file : list_plugins(dirs)) {
     for (const PluginInfo& plugin : file.plugins) {
       ids.push_back(plugin.id);
-      const auto values = settings.plugins.find(plugin.id);
-      const auto config = values == settings.plugins.end() ? Result<PluginConfig>(PluginConfig())
-                                                           : PluginConfig::check(plugin, values->second);
-      if (!config) {
+      const bool mentioned = settings.plugins.contains(plugin.id);
+      const auto config = PluginConfig::check(plugin, values_of(settings, plugin.id));
+      if (mentioned && !config) {
         out.push_back(config.error().text());
       }
     }
@@ -118,7 +143,24 @@ std::vector<std::string> check_plugin_tables(const std::vector<std::string>& dir
 
 std::map<std::string, PluginValue> values_of(const Settings& settings, const std::string& id) {
   const auto values = settings.plugins.find(id);
-  return values == settings.plugins.end() ? std::map<std::string, PluginValue>{} : values->second;
+  auto out = values == settings.plugins.end() ? std::map<std::string, PluginValue>{} : values->second;
+  out.erase(kIsolateKey);
+  return out;
+}
+
+bool is_isolated(const Settings& settings, const std::string& id) {
+  const auto values = settings.plugins.find(id);
+  return values != settings.plugins.end() && values->second.contains(kIsolateKey) &&
+         values->second.at(kIsolateKey) == PluginValue(true);
+}
+
+Result<void> PluginHost::check_trust(const std::string& id) const {
+  const auto found = quarantine_.find(id);
+  if (found == quarantine_.end() || is_isolated(settings_, id)) {
+    return {};
+  }
+  return Error(id + " is in quarantine: " + found->second,
+               "llamavisor plugin trust " + id + ", or [plugins." + id + "] isolate = true");
 }
 
 std::shared_ptr<PluginInstance> PluginHost::running(const std::string& id, const std::string& role) const {
@@ -143,8 +185,19 @@ void PluginHost::prove(const std::shared_ptr<PluginInstance>& instance, const st
 
 void PluginHost::open(const std::string& id, const std::string& role, Opened done) {
   const auto guard = boost::asio::make_work_guard(io_);
-  boost::asio::post(workers_, [this, guard, id, role, dirs = dirs_, done = std::move(done)] {
-    auto found = find_plugin(dirs, id, role);
+  if (auto trusted = check_trust(id); !trusted) {
+    boost::asio::post(io_, [done = std::move(done), error = trusted.error()] { done(error); });
+    return;
+  }
+  Wanted wanted{dirs_, id, role, {}};
+  if (is_isolated(settings_, id)) {
+    // A little more than the instance's own deadline, which is the one that is told.
+    constexpr std::chrono::milliseconds kMore{20};
+    wanted.isolation = IsolationPlan{"", "", kStartDeadline, settings_.policy.deadline + kMore,
+                                     settings_.policy.notify_deadline + kMore};
+  }
+  boost::asio::post(workers_, [this, guard, id, role, wanted = std::move(wanted), done = std::move(done)] {
+    auto found = find_plugin(wanted);
     boost::asio::post(io_, [this, id, role, found = std::move(found), done]() mutable {
       if (!found) {
         done(found.error());
@@ -155,14 +208,15 @@ void PluginHost::open(const std::string& id, const std::string& role, Opened don
         done(config.error());
         return;
       }
-      PluginInstance::start({io_, clock_, found->library, found->info, std::move(*config), ++generation_},
-                            kStartDeadline, [old = running(id, role), done](auto instance) {
-                              if (!instance || !old) {
-                                done(std::move(instance));
-                                return;
-                              }
-                              hand_over(old, *instance, kStartDeadline, [instance, done] { done(instance); });
-                            });
+      PluginInstance::start(
+          {io_, clock_, found->library, found->info, std::move(*config), ++generation_, calls_, role},
+          kStartDeadline, [old = running(id, role), done](auto instance) {
+            if (!instance || !old) {
+              done(std::move(instance));
+              return;
+            }
+            hand_over(old, *instance, kStartDeadline, [instance, done] { done(instance); });
+          });
     });
   });
 }

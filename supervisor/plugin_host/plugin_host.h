@@ -1,8 +1,9 @@
 // Finds the plugins, keeps those in use, and swaps them.
 //
-// A swap prepares the new instance off the io thread while the old one serves: check the file, open a
-// private copy, create, let it restore what a predecessor of the same id saved, and try it. Only then does
-// the caller put it in charge. Any failure leaves the old one where it is.
+// A helper process finds out which file has the plugin, so that no code of the others runs here. A swap then
+// prepares the new instance off the io thread while the old one serves: check the file, open a private copy,
+// create, let it restore what a predecessor of the same id saved, and try it. Only then does the caller put
+// it in charge. Any failure leaves the old one where it is.
 //
 // Thread: io thread only; `done` comes there too.
 #pragma once
@@ -35,7 +36,9 @@ std::vector<std::string> check_plugin_tables(const std::vector<std::string>& dir
 
 // How long create() and what belongs to a swap may take.
 constexpr std::chrono::seconds kStartDeadline{5};
-// The table [plugins.<id>]; empty when there is none.
+// [plugins.<id>] isolate = true: it runs in a process of its own.
+bool is_isolated(const Settings& settings, const std::string& id);
+// The plugin's own keys in the table [plugins.<id>]; empty when there is none.
 std::map<std::string, PluginValue> values_of(const Settings& settings, const std::string& id);
 
 class PluginHost {
@@ -48,6 +51,10 @@ class PluginHost {
     settings_ = settings;
   }
   [[nodiscard]] const std::vector<std::string>& dirs() const { return dirs_; }
+  // Instances that are made from now on leave a trace there while they are called.
+  void trace_calls(std::shared_ptr<PluginCalls> calls) { calls_ = std::move(calls); }
+  // By id, with the reason: these do not run in this process. They may run isolated.
+  void set_quarantine(std::map<std::string, std::string> quarantine) { quarantine_ = std::move(quarantine); }
 
   void eviction(const std::string& id, std::function<void(Result<std::shared_ptr<EvictionPolicy>>)> done);
   void context(const std::string& id, std::function<void(Result<std::shared_ptr<ContextPolicy>>)> done);
@@ -58,6 +65,8 @@ class PluginHost {
   void reconfigure(const std::string& id, const std::string& role, std::function<void(Result<bool>)> done);
 
  private:
+  // What stands against running the plugin here.
+  [[nodiscard]] Result<void> check_trust(const std::string& id) const;
   using Opened = std::function<void(Result<std::shared_ptr<PluginInstance>>)>;
   void open(const std::string& id, const std::string& role, Opened done);
   [[nodiscard]] std::shared_ptr<PluginInstance> running(const std::string& id, const std::string& role) const;
@@ -73,6 +82,8 @@ class PluginHost {
   std::vector<std::string> dirs_;
   Settings settings_;
   unsigned generation_ = 0;
+  std::shared_ptr<PluginCalls> calls_;
+  std::map<std::string, std::string> quarantine_;
   // The instance that was last handed out, by role and id; gone once nobody uses it.
   std::map<std::pair<std::string, std::string>, std::weak_ptr<PluginInstance>> running_;
 };

@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "plugin_host/adapters.h"
+#include "plugin_host/describe.h"
 #include "plugin_host/plugin_host.h"
 
 namespace llamavisor {
@@ -82,6 +83,9 @@ void try_policy(const std::shared_ptr<ContextPolicy>& policy, const Clock& clock
 }
 
 Result<std::vector<CheckedPlugin>> check_plugin_file(const std::string& path, const Settings& settings) {
+  if (const auto described = describe_library(path); !described) {  // what breaks at once does so elsewhere
+    return described.error();
+  }
   const auto library = PluginLibrary::open(path);
   if (!library) {
     return library.error();

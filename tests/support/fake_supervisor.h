@@ -24,7 +24,7 @@ class FakeSupervisor : public SupervisorPort {
   boost::json::object ps() override { return answer("ps"); }
   boost::json::object limit() override { return answer("limit"); }
   boost::json::object profiles() override { return answer("profiles"); }
-  boost::json::object plugins() override { return answer("plugins"); }
+  void plugins(ControlCallback done) override { done(answer("plugins")); }
   boost::json::object config() override { return answer("config"); }
   void models(ControlCallback done) override { done(answer("models")); }
   void doctor(ControlCallback done) override { done(answer("doctor")); }
@@ -42,6 +42,7 @@ class FakeSupervisor : public SupervisorPort {
   void shadow_plugin(const std::string& role, const std::string& name, ControlCallback done) override {
     done(answer("shadow_plugin " + role + " " + name));
   }
+  ControlAnswer trust_plugin(const std::string& name) override { return answer("trust_plugin " + name); }
   boost::json::object compare() override { return {{"role", "eviction"}}; }
   void evict(const std::string& model, const std::string& reason, ControlCallback done) override {
     if (model == "later") {

@@ -1,15 +1,10 @@
 // A plugin that was written for ABI 1.0, built with the headers of then and of now, and the example plugins,
 // in today's host: loading, configuration, each role, new values, and what a successor gets to know.
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/thread_pool.hpp>
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
-#include "plugin_host/plugin_host.h"
 #include "plugin_host/trial.h"
-#include "support/results.h"
-#include "support/temp_dir.h"
+#include "unit/plugin_host/host_rig.h"
 
 using namespace llamavisor;
 
@@ -17,78 +12,12 @@ namespace {
 
 const std::string kTestPlugins = LLV_PLUGIN_DIR "/../test_plugins";
 const std::string kExamples = LLV_PLUGIN_DIR "/../example_plugins";
-using Values = std::map<std::string, PluginValue>;
+using testing::Values;
 
-// A plugin host whose answers are waited for.
-class Rig {
+class Rig : public testing::HostRig {
  public:
-  explicit Rig(std::map<std::string, Values> plugins = {}) {
-    ::setenv("XDG_RUNTIME_DIR", run_.path().c_str(), 1);
-    settings_.policy.deadline = std::chrono::seconds(10);  // a loaded machine is no failure here
-    configure(std::move(plugins));
-  }
-  ~Rig() { workers_.join(); }
-  void configure(std::map<std::string, Values> plugins) {
-    settings_.plugins = std::move(plugins);
-    host_.configure({kTestPlugins, kExamples}, settings_);
-  }
-
-  Result<std::shared_ptr<EvictionPolicy>> eviction(const std::string& id) {
-    return wait<std::shared_ptr<EvictionPolicy>>([&](auto done) { host_.eviction(id, done); });
-  }
-  Result<std::shared_ptr<ContextPolicy>> context(const std::string& id) {
-    return wait<std::shared_ptr<ContextPolicy>>([&](auto done) { host_.context(id, done); });
-  }
-  Result<std::shared_ptr<Notifier>> notifier(const std::string& id) {
-    return wait<std::shared_ptr<Notifier>>([&](auto done) { host_.notifier(id, done); });
-  }
-  Result<bool> reconfigure(const std::string& id, const std::string& role) {
-    return wait<bool>([&](auto done) { host_.reconfigure(id, role, done); });
-  }
-  Result<std::vector<RankedVictim>> rank(EvictionPolicy& policy, const Snapshot& snapshot,
-                                         std::uint64_t need) {
-    return wait<std::vector<RankedVictim>>([&](auto done) { policy.rank(snapshot, need, done); });
-  }
-  Result<ContextChoice> choose(ContextPolicy& policy, const ContextQuestion& question) {
-    return wait<ContextChoice>([&](auto done) { policy.choose(machine(), question, done); });
-  }
-  Result<void> notify(Notifier& notifier, const Event& event) {
-    return wait<void>([&](auto done) { notifier.notify(event, done); });
-  }
-  Snapshot machine() const {
-    Snapshot out;
-    out.now = clock_.now();
-    out.limit_bytes = 1000;
-    for (const auto& [name, bytes, idle_s] : {std::tuple{"small", 100U, 5}, std::tuple{"large", 200U, 7}}) {
-      ModelView model;
-      model.name = name;
-      model.charge_bytes = bytes;
-      model.last_used = model.loaded = out.now - std::chrono::seconds(idle_s);
-      out.models.push_back(model);
-    }
-    return out;
-  }
-
- private:
-  template <class T, class Start>
-  Result<T> wait(const Start& start) {
-    std::optional<Result<T>> out;
-    start([&out](Result<T> answer) { out.emplace(std::move(answer)); });
-    io_.restart();
-    while (!out && io_.run_one() > 0) {
-    }
-    REQUIRE(out.has_value());
-    return std::move(*out);
-  }
-
-  testing::TempDir run_;
-  ManualClock clock_;
-  boost::asio::io_context io_;
-  boost::asio::thread_pool workers_{1};
-  PluginHost host_{io_, workers_, clock_};
-  Settings settings_;
+  explicit Rig(std::map<std::string, Values> plugins = {}) : HostRig({kTestPlugins, kExamples}, plugins) {}
 };
-
 Event eviction_event() {
   Event out;
   out.id = 4;

@@ -1,0 +1,3 @@
+#define BAD_ID "aborts"
+#define BAD_RANK_BODY abort();
+#include "bad_plugin.h"

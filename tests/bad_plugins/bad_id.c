@@ -1,0 +1,2 @@
+#define BAD_ID "../etc/passwd"
+#include "bad_plugin.h"

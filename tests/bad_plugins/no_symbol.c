@@ -1,0 +1,2 @@
+/* Exports something, but not the entry. */
+int llv_not_an_entry;

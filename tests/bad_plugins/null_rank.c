@@ -1,0 +1,3 @@
+#define BAD_ID "null_rank"
+#define BAD_RANK NULL
+#include "bad_plugin.h"
