@@ -111,8 +111,7 @@ Result<void> send_frame(int fd, const std::string& frame, SteadyDeadline deadlin
 }
 
 Result<std::string_view> receive_frame(int fd, std::string& into, SteadyDeadline deadline, bool& timed_out) {
-  constexpr std::size_t kRoom = 64U << 10U;  // one read takes most frames whole
-  into.resize(std::max(into.size(), kRoom));
+  into.resize(std::max(into.size(), kMostFramesBytes));  // one read takes most frames whole
   std::size_t have = 0;
   if (auto got = fill(fd, into, have, kLengthBytes, deadline, timed_out); !got) {
     return got.error();

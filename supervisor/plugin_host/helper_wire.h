@@ -18,9 +18,11 @@ namespace llamavisor {
 // A frame is four bytes of length and that many bytes. A hundred models take about 30 KB.
 constexpr std::uint32_t kMaxFrameBytes = 1U << 20U;
 
+constexpr std::size_t kMostFramesBytes = 64U << 10U;  // has room for nearly every one
+
 class Packer {
  public:
-  Packer() : out_(sizeof(std::uint32_t), '\0') {}
+  Packer() : out_(sizeof(std::uint32_t), '\0') { out_.reserve(kMostFramesBytes); }
 
   template <class T>
   Packer& add(const T& value) {

@@ -1,6 +1,7 @@
 #include "plugin_host/plugin_text.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 
@@ -28,6 +29,21 @@ std::size_t utf8_length(std::string_view text) {
   return n;
 }
 
+// Printable ASCII, as nearly all texts are. Eight bytes at a time: a hundred reasons are looked at in one
+// call.
+bool is_plain(std::string_view text) {
+  constexpr std::uint64_t kEach = 0x0101010101010101ULL;
+  std::uint64_t others = 0;  // in a byte's highest bit: it is beyond ASCII, or below a blank
+  while (!text.empty()) {
+    std::uint64_t eight = kEach * ' ';
+    const std::size_t bytes = std::min(text.size(), sizeof eight);
+    std::memcpy(&eight, text.data(), bytes);
+    others |= eight | (eight - kEach * ' ');
+    text.remove_prefix(bytes);
+  }
+  return (others & (kEach * 0x80)) == 0;
+}
+
 }  // namespace
 
 std::string clean_text(const char* data, std::uint64_t size) {
@@ -35,6 +51,9 @@ std::string clean_text(const char* data, std::uint64_t size) {
     return {};
   }
   std::string_view text(data, std::min<std::uint64_t>(size, kMaxReasonBytes));
+  if (is_plain(text)) {
+    return std::string(text);
+  }
   std::string out;
   while (!text.empty()) {
     const std::size_t n = utf8_length(text);
