@@ -213,6 +213,24 @@ class Supervisor:
     def post(self, path, body, **kw):
         return request(self.port, "POST", path, body, **kw)
 
+    def control(self, path, body):
+        """POST to the control socket."""
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        try:
+            connection.sock.settimeout(60)
+            connection.sock.connect(os.path.join(self.env["XDG_RUNTIME_DIR"], "llamavisor", "control.sock"))
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return Reply(answer.status, dict(answer.getheaders()), answer.read())
+        finally:
+            connection.close()
+
+    def helpers(self):
+        """Processes that hold an isolated plugin."""
+        everything = processes()
+        return [p for p in self.tree() if everything.get(p, (0, [""]))[1][0].endswith("/plugin-helper")]
+
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

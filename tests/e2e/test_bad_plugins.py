@@ -6,11 +6,10 @@ import json
 import os
 import shutil
 import signal
-import socket
 import threading
 import unittest
 
-from harness import A128, TINY, EndToEnd, Supervisor, processes, slurp, wait_for
+from harness import A128, TINY, EndToEnd, Supervisor, slurp, wait_for
 
 ZOO = os.path.join(os.path.dirname(os.environ["LLV_MAKE_MODEL"]), "bad_plugins")
 ROOM = '[memory]\nlimit = "300MB"\n[context]\ndefault_num_ctx = 4096\n[policy]\nnotify = []\n'
@@ -83,8 +82,8 @@ class Zoo(EndToEnd):
         reply = s.generate(self.turn, num_predict=3)
         self.assertEqual((reply.status, reply.json().get("response")), (200, "abc"))
 
-    def helpers(self, s):
-        return [pid for pid in s.tree() if processes().get(pid, (0, [""]))[1][0].endswith("/plugin-helper")]
+    def use(self, s, name):
+        return s.control("/v1/plugin/use", {"role": "eviction", "name": name})
 
     def failures(self, s):
         return " ".join(e["sentence"] for e in s.events("plugin_failed"))
@@ -146,7 +145,7 @@ class Zoo(EndToEnd):
                 self.evict_once(s)
                 self.assertIn(told, self.failures(s))
         self.assertEqual(s.status()["quarantine"], [])
-        self.assertTrue(self.helpers(s))
+        self.assertTrue(s.helpers())
         s.process.kill()
         s.process.wait()
         wait_for(lambda: not s.survivors(), 30, "the end of the server and of the helpers")
@@ -204,7 +203,7 @@ class Zoo(EndToEnd):
                 if reply.status != 200 or reply.json()["response"] != "abc":
                     failures.append((name, reply.status, reply.body))
 
-        threads = [threading.Thread(target=client, args=(n,)) for n in ("a", "b", "tiny")]
+        threads = [threading.Thread(target=client, args=(n,)) for n in ("a", "b", "tiny", "tiny", "tiny")]
         for t in threads:
             t.start()
         mappings = []
@@ -213,10 +212,10 @@ class Zoo(EndToEnd):
                 if i >= SWAPS and done[0] >= 30:
                     break
                 good = ("largest", "lru")[i % 2]
-                self.assertEqual(self.use(s, good)[0], 200)
+                self.assertEqual(self.use(s, good).status, 200)
                 self.lock_up(bad[i % len(bad)], as_name="next")
-                status, body = self.use(s, bad[i % len(bad)])
-                self.assertEqual(status, 422, body)
+                refused = self.use(s, bad[i % len(bad)])
+                self.assertEqual(refused.status, 422, refused.body)
                 self.assertEqual(s.status()["eviction_policy"] if i % 20 == 0 else good, good)
                 mappings.append(len(slurp(f"/proc/{s.process.pid}/maps").splitlines()))
         finally:
@@ -228,19 +227,6 @@ class Zoo(EndToEnd):
         early, late = max(mappings[:len(mappings) // 4]), max(mappings[-len(mappings) // 4:])
         self.assertLessEqual(late, early + 8, f"mappings grow: {mappings[::max(1, len(mappings) // 20)]}")
         print(f"{i} swaps and as many failing ones: {done[0]} requests, mappings {mappings[0]} to {mappings[-1]}")
-
-    def use(self, s, name):
-        """POST /v1/plugin/use on the control socket: (status, body)."""
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(os.path.join(s.env["XDG_RUNTIME_DIR"], "llamavisor", "control.sock"))
-        try:
-            connection.request("POST", "/v1/plugin/use", json.dumps({"role": "eviction", "name": name}),
-                               {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
 
 
 if __name__ == "__main__":
