@@ -1,6 +1,7 @@
-// The questions to a helper and what they carry. A question is its kind and then its values; an answer is a
-// code of the C ABI, a text for an error, lines for the log, and then its values. Thread: any; pure
-// functions.
+// The questions to a helper and what they carry. A question is its kind, its number, the host's time and then
+// its values; an answer is that number, a code of the C ABI, a text for an error, lines for the log, and then
+// its values. The number finds an answer out that belongs to no question, or to an earlier one.
+// Thread: any; pure functions.
 #pragma once
 
 #include <llamavisor/abi.h>

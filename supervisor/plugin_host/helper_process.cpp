@@ -54,12 +54,6 @@ struct SpawnTables {
   }
 };
 
-// More than the one answer that was asked for: the next question would be taken to have it.
-bool speaks_unasked(int socket) {
-  char byte = 0;
-  return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
 std::string how_it_ended(const siginfo_t& end) {
   if (end.si_code == CLD_EXITED) {
     return "ended itself with code " + std::to_string(end.si_status);
@@ -127,9 +121,6 @@ Result<HelperProcess::Loaded> HelperProcess::load(const std::string& path,
 }
 
 Result<std::string_view> HelperProcess::ask(Packer& question, std::chrono::milliseconds deadline) {
-  if (speaks_unasked(socket_.get())) {
-    return end_for("answered what it was not asked");
-  }
   const auto until = std::chrono::steady_clock::now() + deadline;
   bool timed_out = false;
   if (auto sent = send_frame(socket_.get(), question.frame(), until, timed_out); !sent) {

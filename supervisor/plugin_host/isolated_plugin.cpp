@@ -50,7 +50,8 @@ class Isolated {
   const IsolationPlan& plan_;
   PluginConfig config_;
   std::unique_ptr<HelperProcess> helper_;
-  unsigned failures_ = 0;  // in a row
+  std::uint32_t questions_ = 0;  // the last one's number, which its answer repeats
+  unsigned failures_ = 0;        // in a row
   nanoseconds not_before_{0};
 };
 
@@ -83,6 +84,7 @@ std::int32_t Isolated::start(llv_text* error) {
     return failed(loaded.error().within("did not start"), error);
   }
   helper_ = std::move(loaded->process);
+  questions_ = 0;
   const std::int32_t code = exchange(
       Ask::create, plan_.start_deadline, error,
       [&](Packer& question) {
@@ -118,13 +120,16 @@ template <class Fill, class Read>
 std::int32_t Isolated::exchange(Ask kind, milliseconds deadline, llv_text* error, const Fill& fill,
                                 const Read& read) {
   Packer question;
-  question.add(kind).add(host_.now_ns(host_.ctx));
+  question.add(kind).add(++questions_).add(host_.now_ns(host_.ctx));
   fill(question);
   const auto bytes = helper_->ask(question, deadline);
   if (!bytes) {
     return failed(bytes.error(), error);
   }
   Unpacker answer(*bytes);
+  if (answer.get<std::uint32_t>() != questions_) {
+    return failed(helper_->end_for("answered what it was not asked"), error);
+  }
   const auto code = answer.get<std::int32_t>();
   put_text(error, answer.text(kMaxTextBytes));
   forward_log(answer);

@@ -73,6 +73,7 @@ ServedPlugin::ServedPlugin(std::shared_ptr<PluginLibrary> library) : library_(st
 Packer ServedPlugin::answer(std::string_view question) {
   Unpacker in(question);
   const auto kind = in.get<Ask>();
+  const auto number = in.get<std::uint32_t>();
   ahead_ns_ = in.get<std::uint64_t>() - own_ns();
   TextOut error;
   Packer values;
@@ -85,7 +86,7 @@ Packer ServedPlugin::answer(std::string_view question) {
     put_text(error.get(), "threw through the C interface");
   }
   Packer out;
-  out.add(code).text(error.take()).add(static_cast<std::uint32_t>(lines_.size()));
+  out.add(number).add(code).text(error.take()).add(static_cast<std::uint32_t>(lines_.size()));
   for (const Line& line : lines_) {
     out.add(line.level).text(line.text);
   }

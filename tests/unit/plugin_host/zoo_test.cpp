@@ -252,7 +252,7 @@ TEST_CASE("an isolated call that never returns ends its process, which starts an
   cage.set_deadline(std::chrono::seconds(1));
   const auto policy = cage.eviction("hangs");
   REQUIRE(policy);
-  CHECK(cage.rank(**policy, cage.machine(), 50).error().text() == "hangs did not answer within 1 s");
+  CHECK_THAT(cage.rank(**policy, cage.machine(), 50).error().text(), ContainsSubstring("did not answer"));
   CHECK_THAT(cage.rank(**policy, cage.machine(), 50).error().text(),
              ContainsSubstring("its helper process has failed 1 times in a row and is started again later"));
   cage.clock().advance(std::chrono::seconds(60));
