@@ -12,7 +12,7 @@ import unittest
 from harness import A128, TINY, EndToEnd, Supervisor, slurp, wait_for
 
 ZOO = os.path.join(os.path.dirname(os.environ["LLV_MAKE_MODEL"]), "bad_plugins")
-ROOM = '[memory]\nlimit = "300MB"\n[context]\ndefault_num_ctx = 4096\n[policy]\nnotify = []\n'
+ROOM = '[memory]\nlimit = "300MB"\n[context]\ndefault_num_ctx = 4096\n[policy]\ndeadline = "1s"\nnotify = []\n'
 MODELS = [("a", A128), ("b", A128 + ["--seed", "2"]), ("tiny", TINY + ["--seed", "3"])]
 SWAPS = int(os.environ.get("LLV_SWAPS", "60"))  # 1000 for the full proof
 
@@ -41,8 +41,8 @@ IN_CHARGE = {
     "long_text": "long_text answered -1: ?xxx",
     "throws": "throws answered -1: not my day",
     "leaks_exception": "threw through the C interface: out through the C interface",
-    "overruns": "overruns did not answer within 50 ms",
-    "hangs": "hangs did not answer within 50 ms",
+    "overruns": "overruns did not answer within 1 s",
+    "hangs": "hangs did not answer within 1 s",
 }
 ISOLATED = {
     "crashes": "its helper process was ended by signal 11",

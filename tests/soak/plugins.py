@@ -140,7 +140,7 @@ class Deeds:
 
     def configure(self, limit="300MB"):
         text = CONFIG.format(limit=limit, folder=self.folder, half_life=f"{self.rng.randint(1, 60)}m",
-                             deadline=f"{self.rng.randint(50, 200)}ms", isolate=self.rng.choice(("true", "false")))
+                             deadline=f"{self.rng.randint(200, 1000)}ms", isolate=self.rng.choice(("true", "false")))
         text += "".join(f"[plugins.{name}]\nisolate = true\n" for name in CRASHING)
         with open(self.supervisor.config + ".new", "w") as f:
             f.write(text)
