@@ -16,7 +16,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # An item is PACKAGE[|PACKAGE…][@COMMAND][?]: any of the packages will do, and so does the command in PATH; with ?
 # it is left out where the release has no such package (tests/run.sh then names the check it cannot do).
-toolchain="g++ cmake@cmake ninja-build@ninja pkg-config@pkg-config git@git curl@curl ca-certificates"
+toolchain="g++ cmake@cmake make@make ninja-build@ninja pkg-config@pkg-config git@git curl@curl ca-certificates"
 declare -A packages_of=(
   [build]="$toolchain ccache@ccache libtomlplusplus-dev libcurl4-openssl-dev libspdlog-dev libfmt-dev
     libcli11-dev libsimdjson-dev libssl-dev libseccomp-dev libsystemd-dev libzstd-dev scdoc@scdoc"
