@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 declare -A rank=([base]=0 [domain]=1 [config]=2 [ollama]=3 [memory]=3 [store]=3 [ledger]=4 [forecast]=4
-  [policy]=5 [plugin_host]=6 [actions]=6 [gateway]=7 [control]=7 [app]=8 [cli]=9)
+  [policy]=5 [plugin_host]=6 [actions]=6 [gateway]=7 [control]=7 [simulate]=7 [app]=8 [cli]=9)
 bad=0
 complain() { printf '%s\n' "$1" >&2; bad=1; }
 while IFS=: read -r file _ line; do
