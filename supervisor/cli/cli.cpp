@@ -25,6 +25,7 @@ struct Words {
   std::function<int()> run;
   ServeOptions serve;
   std::string model, limit, name, id, role = "eviction", language = "c++", file, key, value, shell;
+  SimulateOptions simulate;
   std::string config_file;
   bool as_json = false, follow = false, origin = false, env = false;
   unsigned lines = 100;
@@ -169,6 +170,25 @@ void add_config(CLI::App& app, Words& words) {
           [] { return run_config_reference(); });
 }
 
+void add_simulate(CLI::App& app, Words& words) {
+  SimulateOptions& to = words.simulate;
+  CLI::App* simulate = command(app, words, "simulate", "Try policies and limits on recorded or made requests",
+                               [&] { return run_simulate(words.simulate); });
+  simulate->add_option("--from", to.from, "A trace file; - is the standard input");
+  simulate->add_option("--make", to.make, "A made trace: zipf, day, rag or teams")
+      ->check(CLI::IsMember({"zipf", "day", "rag", "teams"}));
+  simulate->add_option("--seed", to.seed, "Of the made trace (default 1)");
+  simulate->add_option("--requests", to.requests, "Of the made trace (default 20000)")
+      ->check(CLI::Range(1, 10'000'000));
+  simulate->add_option(
+      "--policy", to.policies,
+      "Eviction plugins, and ollama, ollama-order, ollama-cpu (default " + to.policies + ")");
+  simulate->add_option("--limit", to.limits, "Budgets, like 6GB,8GB (default: the configured one)");
+  simulate->add_option("--svg", to.svg, "Draw the seconds of reloading into this file");
+  simulate->add_flag("--print-trace", to.print_trace, "Print the trace and simulate nothing");
+  simulate->add_flag("--json", to.as_json, "Print JSON");
+}
+
 void add_rest(CLI::App& app, Words& words) {
   CLI::App* doctor = command(app, words, "doctor", "Check what llamavisor needs, and say how to mend it",
                              [&] { return run_doctor(words.as_json, words.config_file); });
@@ -244,6 +264,7 @@ std::optional<int> parse(int argc, char** argv, Words& words) {
   add_profile(app, words);
   add_plugin(app, words);
   add_config(app, words);
+  add_simulate(app, words);
   add_rest(app, words);
   if (argc > 1 && std::string(argv[1]) == "__complete") {
     return complete(app, {argv + 2, argv + argc});

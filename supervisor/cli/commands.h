@@ -2,6 +2,7 @@
 // 0 done, 1 failed, 2 usage, 3 no supervisor is running. Thread: main.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,20 @@ int run_config_reference();
 
 // a plugin project (plugin_new.cpp)
 int run_plugin_new(const std::string& name, const std::string& role, const std::string& language);
+
+// policies on recorded or made requests (commands_simulate.cpp)
+struct SimulateOptions {
+  std::string from;  // a trace; "-" is the standard input
+  std::string make;  // or the kind of a made one
+  std::uint64_t seed = 1;
+  std::size_t requests = 20'000;
+  std::string policies = "lru,lfu,largest,gdsf,ollama,ollama-order";
+  std::string limits;  // empty: the configured one
+  std::string svg;     // a file; empty: none
+  bool print_trace = false;
+  bool as_json = false;
+};
+int run_simulate(const SimulateOptions& options);
 
 // checks (doctor.cpp)
 int run_doctor(bool as_json, const std::string& config_file);

@@ -46,6 +46,7 @@ struct PluginInstance::Core {
   PluginConfig config;
   boost::asio::io_context& io;
   const Clock& clock;
+  const bool inline_calls;
   llv_host host{};
   void* self = nullptr;
   PluginCalls::Slot slot;
@@ -56,6 +57,7 @@ struct PluginInstance::Core {
         config(std::move(parts.config)),
         io(parts.io),
         clock(parts.clock),
+        inline_calls(parts.inline_calls),
         slot(parts.calls && !info.isolation ? parts.calls->take(info.id, parts.role) : PluginCalls::Slot()) {
     host.struct_size = sizeof host;
     host.abi_minor = LLV_ABI_MINOR;
@@ -69,6 +71,17 @@ struct PluginInstance::Core {
     host.get_extension = [](void* ctx, const char* id) noexcept -> const void* {
       return std::string_view(id) == kIsolationPlan ? static_cast<Core*>(ctx)->info.isolation.get() : nullptr;
     };
+  }
+
+  [[nodiscard]] Result<void> run(const std::function<Result<void>(void*)>& work) {
+    try {
+      const InsideCall inside(slot);
+      return work(self);
+    } catch (const std::exception& error) {
+      return Error(info.id + " threw through the C interface: " + error.what());
+    } catch (...) {
+      return Error(info.id + " threw through the C interface");
+    }
   }
 };
 
@@ -116,6 +129,10 @@ void PluginInstance::start(Parts parts, std::chrono::milliseconds deadline,
 
 void PluginInstance::call(std::chrono::milliseconds deadline, std::function<Result<void>(void*)> work,
                           Answer done) {
+  if (core_->inline_calls) {
+    done(core_->run(work));
+    return;
+  }
   if (strikes_ >= kMaxStrikes) {
     boost::asio::post(core_->io, [done = std::move(done), id = core_->info.id] {
       done(Error(id + " is switched off: it overran its deadline " + std::to_string(kMaxStrikes) + " times"));
@@ -140,15 +157,7 @@ void PluginInstance::call(std::chrono::milliseconds deadline, std::function<Resu
   const auto core = core_;
   auto guard = boost::asio::make_work_guard(core->io);
   thread_->post([core, pending, weak = weak_from_this(), guard, work = std::move(work)] {
-    Result<void> outcome;
-    try {
-      const InsideCall inside(core->slot);
-      outcome = work(core->self);
-    } catch (const std::exception& error) {
-      outcome = Error(core->info.id + " threw through the C interface: " + error.what());
-    } catch (...) {
-      outcome = Error(core->info.id + " threw through the C interface");
-    }
+    const Result<void> outcome = core->run(work);
     boost::asio::post(core->io, [pending, weak, outcome] {
       pending->timer.cancel();
       if (const auto alive = weak.lock(); alive && pending->done) {

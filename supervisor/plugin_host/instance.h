@@ -40,6 +40,7 @@ class PluginInstance : public std::enable_shared_from_this<PluginInstance> {
     unsigned generation = 0;
     std::shared_ptr<PluginCalls> calls{};  // where a crash inside a call is found out later; null: nowhere
     std::string role{};
+    bool inline_calls = false;  // calls run on the caller's thread, without a deadline
   };
 
   // Creates the instance on its thread; `done` gets it, or what create() said.
@@ -53,7 +54,8 @@ class PluginInstance : public std::enable_shared_from_this<PluginInstance> {
   [[nodiscard]] unsigned strikes() const { return strikes_; }
 
   // Runs `work(self)` on the instance's thread; an exception there is an error. `done` is called once: with
-  // what work said, or with a timeout error at the deadline; the late result is dropped then.
+  // what work said, or with a timeout error at the deadline; the late result is dropped then. With inline
+  // calls `done` is called before this returns, and nothing ends a work that hangs.
   void call(std::chrono::milliseconds deadline, std::function<Result<void>(void* self)> work, Answer done);
 
   struct Core;  // what the thread needs; outlives a handle whose call hangs

@@ -208,15 +208,15 @@ void PluginHost::open(const std::string& id, const std::string& role, Opened don
         done(config.error());
         return;
       }
-      PluginInstance::start(
-          {io_, clock_, found->library, found->info, std::move(*config), ++generation_, calls_, role},
-          kStartDeadline, [old = running(id, role), done](auto instance) {
-            if (!instance || !old) {
-              done(std::move(instance));
-              return;
-            }
-            hand_over(old, *instance, kStartDeadline, [instance, done] { done(instance); });
-          });
+      PluginInstance::start({io_, clock_, found->library, found->info, std::move(*config), ++generation_,
+                             calls_, role, inline_calls_},
+                            kStartDeadline, [old = running(id, role), done](auto instance) {
+                              if (!instance || !old) {
+                                done(std::move(instance));
+                                return;
+                              }
+                              hand_over(old, *instance, kStartDeadline, [instance, done] { done(instance); });
+                            });
     });
   });
 }

@@ -56,6 +56,10 @@ class PluginHost {
   // By id, with the reason: these do not run in this process. They may run isolated.
   void set_quarantine(std::map<std::string, std::string> quarantine) { quarantine_ = std::move(quarantine); }
 
+  // Instances that are made from now on answer within the call, on the caller's thread and without a
+  // deadline: for a replay, where a slow machine must not change the outcome.
+  void call_inline() { inline_calls_ = true; }
+
   void eviction(const std::string& id, std::function<void(Result<std::shared_ptr<EvictionPolicy>>)> done);
   void context(const std::string& id, std::function<void(Result<std::shared_ptr<ContextPolicy>>)> done);
   void notifier(const std::string& id, std::function<void(Result<std::shared_ptr<Notifier>>)> done);
@@ -84,6 +88,7 @@ class PluginHost {
   unsigned generation_ = 0;
   std::shared_ptr<PluginCalls> calls_;
   std::map<std::string, std::string> quarantine_;
+  bool inline_calls_ = false;
   // The instance that was last handed out, by role and id; gone once nobody uses it.
   std::map<std::pair<std::string, std::string>, std::weak_ptr<PluginInstance>> running_;
 };

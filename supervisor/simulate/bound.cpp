@@ -99,6 +99,16 @@ class Prices {
   std::vector<double> change_;
 };
 
+// What some schedule needs: what is known, else a load for each request.
+double goal_of(const Problem& problem, std::chrono::milliseconds known) {
+  const double seconds = std::chrono::duration<double>(known).count();
+  double all = problem.first_loads_s;
+  for (const Gap& gap : problem.gaps) {
+    all += gap.seconds;
+  }
+  return seconds > problem.first_loads_s ? std::min(seconds, all) : all;
+}
+
 }  // namespace
 
 std::chrono::milliseconds least_reload(const Trace& trace, std::uint64_t limit_bytes,
@@ -106,7 +116,7 @@ std::chrono::milliseconds least_reload(const Trace& trace, std::uint64_t limit_b
   const Problem problem = problem_of(trace, limit_bytes);
   Prices prices(problem);
   double best = problem.first_loads_s;  // with all prices 0
-  double goal = std::max(best, std::chrono::duration<double>(known).count());
+  const double goal = goal_of(problem, known);
   const std::size_t steps = std::min(kMaxSteps, kMaxWork / std::max<std::size_t>(problem.room_gib.size(), 1));
   double share = 1;
   std::size_t in_vain = 0;
