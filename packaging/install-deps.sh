@@ -19,7 +19,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 toolchain="g++ cmake@cmake make@make ninja-build@ninja pkg-config@pkg-config git@git curl@curl ca-certificates"
 declare -A packages_of=(
   [build]="$toolchain ccache@ccache libtomlplusplus-dev libcurl4-openssl-dev libspdlog-dev libfmt-dev
-    libcli11-dev libsimdjson-dev libssl-dev libseccomp-dev libsystemd-dev libzstd-dev scdoc@scdoc"
+    libcli11-dev libsimdjson-dev libsqlite3-dev libssl-dev libseccomp-dev libsystemd-dev libzstd-dev scdoc@scdoc"
   [test]="abigail-tools@abidiff catch2 clang-14? clang-format-14? clang-tidy-14? dbus@dbus-run-session
     python3@python3 nodejs@node npm@npm shellcheck@shellcheck procps@pgrep"
   [bench]="haproxy@haproxy nginx-light|nginx@nginx wrk@wrk"

@@ -132,6 +132,7 @@ void Supervisor::start() {
   if (!address->loopback()) {
     log_warn("listening on " + address->text() + ": everybody who reaches this address can use the models");
   }
+  record_history();
   apply(config_);
   watch_plugins();
   load_policies([this] { start_server(); });

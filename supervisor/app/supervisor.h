@@ -31,6 +31,7 @@
 #include "ollama/server_process.h"
 #include "plugin_host/plugin_host.h"
 #include "policy/engine.h"
+#include "store/history.h"
 #include "store/quarantine.h"
 
 namespace llamavisor {
@@ -97,6 +98,9 @@ class Supervisor final : public SupervisorPort {
   void after_sample();
   void ask_due();
 
+  // the history (supervisor_history.cpp)
+  void record_history();
+
   // the shadow policy (supervisor_shadow.cpp)
   void load_shadow(const std::string& id, std::function<void(Result<void>)> done);
 
@@ -118,6 +122,8 @@ class Supervisor final : public SupervisorPort {
   EventLog events_{clock_};
   NotifyQueue notify_{io_};
   std::shared_ptr<void> notify_listener_;
+  std::unique_ptr<History> history_;  // null: switched off; before the ledger, which tells it of uses
+  std::shared_ptr<void> history_listener_;
   Ledger ledger_{clock_};
   PolicyEngine engine_;
   std::shared_ptr<PluginCalls> plugin_calls_;

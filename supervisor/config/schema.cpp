@@ -193,6 +193,13 @@ std::vector<ConfigKey> policy_keys() {
        set_bytes(LLV_AT(log.max_bytes))},
       {"log.files", "a whole number", "3", false, "How many rotated files are kept.",
        set_count(LLV_AT(log.files), 1, 100)},
+      {"history.enabled", "true or false", "true", false,
+       "Keep which model was asked for when and how long it took, for llamavisor simulate; no text.",
+       set_flag(LLV_AT(history.enabled))},
+      {"history.keep_age", "a duration", "\"30d\"", false, "What is older is removed; 0: nothing is.",
+       set_time(LLV_AT(history.keep_age))},
+      {"history.max_size", "a size", "\"64MB\"", false, "The oldest is removed when the file is larger.",
+       set_bytes(LLV_AT(history.max_bytes))},
       {"plugins.dirs", "a list of paths", "[]", false,
        "Folders with plugins, besides the one that was installed.", set_list(LLV_AT(plugin_dirs))},
   };

@@ -93,6 +93,13 @@ struct NotifySettings {
   bool operator==(const NotifySettings&) const = default;
 };
 
+struct HistorySettings {
+  bool enabled = true;
+  milliseconds keep_age{30LL * 24 * 3600 * 1000};
+  std::uint64_t max_bytes = 64ULL << 20U;
+  bool operator==(const HistorySettings&) const = default;
+};
+
 struct LogSettings {
   std::string level = "info";
   std::string file;  // of the server's output; empty: $XDG_STATE_HOME/llamavisor/ollama.log
@@ -126,6 +133,7 @@ struct Settings {
   PolicySettings policy;
   NotifySettings notify;
   LogSettings log;
+  HistorySettings history;
   std::vector<std::string> plugin_dirs;  // besides the ones shipped
   std::map<std::string, std::map<std::string, PluginValue>> plugins;
   std::vector<ModelRule> models;

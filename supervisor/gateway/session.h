@@ -30,6 +30,7 @@
 #include <optional>
 #include <string>
 
+#include "gateway/answer_tail.h"
 #include "gateway/body_tracker.h"
 #include "gateway/http_head.h"
 #include "gateway/replies.h"
@@ -151,6 +152,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string answer_head_;
   std::optional<ResponseHead> answer_;
   BodyTracker answer_body_;
+  AnswerTail answer_tail_;
 };
 
 }  // namespace llamavisor

@@ -41,6 +41,10 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
 
 void Session::end_lease() {
   if (granted_) {
+    if (auto* grant = std::get_if<Granted>(&*granted_)) {
+      grant->lease.note(answer_tail_.facts());
+    }
+    answer_tail_.clear();
     const bool may_unload = facts_ && facts_->keep_alive_zero;
     granted_.reset();
     if (may_unload) {
@@ -234,6 +238,7 @@ void Session::take_answer(std::string_view bytes) {
     }
   }
   const std::size_t body = answer_body_.take(bytes.substr(head));
+  answer_tail_.take(bytes.substr(head, body));
   send_client(bytes.substr(0, head + body));
   if (state_ != State::relay) {
     return;
@@ -283,6 +288,7 @@ std::size_t Session::take_answer_head(std::string_view& bytes) {
 void Session::begin_answer(const ResponseHead& head) {
   answer_ = head;
   answer_body_ = BodyTracker(head.framing, head.content_length);
+  answer_tail_.clear();
   auto* grant = std::get_if<Granted>(&*granted_);
   if (grant != nullptr && head.status == 200) {
     grant->lease.answered();

@@ -32,6 +32,7 @@ void share_pins(Snapshot& snapshot) {
 
 Lease::Lease(Ledger& ledger, std::shared_ptr<Residency> residency)
     : ledger_(&ledger), residency_(std::move(residency)) {
+  use_.began = ledger_->clock_.now();
   ledger_->begin_use(*residency_);
 }
 
@@ -39,18 +40,21 @@ Lease& Lease::operator=(Lease&& other) noexcept {
   release();
   ledger_ = other.ledger_;
   residency_ = std::move(other.residency_);
+  use_ = other.use_;
   return *this;
 }
 
 void Lease::answered() {
   if (residency_) {
+    use_.answered = true;
+    use_.loaded = use_.loaded || residency_->state == ResidencyState::loading;
     ledger_->note_answer(*residency_);
   }
 }
 
 void Lease::release() {
   if (const auto ended = std::exchange(residency_, nullptr)) {
-    ledger_->end_use(*ended);
+    ledger_->end_use(*ended, use_);
   }
 }
 
@@ -186,9 +190,12 @@ void Ledger::begin_use(Residency& residency) {
   }
 }
 
-void Ledger::end_use(Residency& residency) {
+void Ledger::end_use(Residency& residency, const Use& use) {
   --residency.in_flight;
   residency.last_used = clock_.now();
+  if (on_used_) {
+    on_used_(residency, use);
+  }
   if (residency.in_flight > 0) {
     return;
   }

@@ -26,6 +26,7 @@
 
 #include "base/clock.h"
 #include "config/settings.h"
+#include "domain/answer_facts.h"
 #include "domain/memory_sample.h"
 #include "domain/snapshot.h"
 #include "ledger/past.h"
@@ -60,6 +61,14 @@ struct Residency {
 
 class Ledger;
 
+// One request's use of a model, told at its end.
+struct Use {
+  SteadyTime began{};
+  bool answered = false;  // with success
+  bool loaded = false;    // it was the one that loaded the model
+  AnswerFacts facts;
+};
+
 // One request's hold on a residency. Ends with its destruction, on the io thread, before the ledger's.
 class Lease {
  public:
@@ -75,11 +84,14 @@ class Lease {
   [[nodiscard]] const Residency& residency() const { return *residency_; }
   // The server answered this request with success: what was loading is ready.
   void answered();
+  // What the answer said; told with the use when the lease ends.
+  void note(const AnswerFacts& facts) { use_.facts = facts; }
   void release();
 
  private:
   Ledger* ledger_ = nullptr;
   std::shared_ptr<Residency> residency_;
+  Use use_;
 };
 
 class Ledger {
@@ -125,13 +137,15 @@ class Ledger {
   // Called when a load's last request ended without an answer: it may have failed.
   void on_doubt(std::function<void()> callback) { on_doubt_ = std::move(callback); }
   void on_ready(std::function<void(const Residency&)> callback) { on_ready_ = std::move(callback); }
+  // Called when a request has ended, after the model's own counts were updated.
+  void on_used(std::function<void(const Residency&, const Use&)> callback) { on_used_ = std::move(callback); }
   // Called when a request takes a model.
   void on_use(std::function<void(const Residency&)> callback) { on_use_ = std::move(callback); }
 
  private:
   friend class Lease;
   void begin_use(Residency& residency);
-  void end_use(Residency& residency);
+  void end_use(Residency& residency, const Use& use);
   void note_answer(Residency& residency);
   void changed();
   [[nodiscard]] ModelView view(const Residency& residency) const;
@@ -148,6 +162,7 @@ class Ledger {
   std::function<void()> on_doubt_;
   std::function<void(const Residency&)> on_ready_;
   std::function<void(const Residency&)> on_use_;
+  std::function<void(const Residency&, const Use&)> on_used_;
 };
 
 }  // namespace llamavisor

@@ -54,6 +54,9 @@ std::string user_config_path() {
 std::string state_dir() {
   return xdg("XDG_STATE_HOME", "/.local/state");
 }
+std::string history_path() {
+  return state_dir() + "/history.db";
+}
 std::string overrides_path() {
   return state_dir() + "/overrides.toml";
 }

@@ -9,6 +9,7 @@ namespace llamavisor {
 std::string system_config_path();  // /etc/llamavisor/llamavisor.toml
 std::string user_config_path();    // $XDG_CONFIG_HOME/llamavisor/llamavisor.toml
 std::string overrides_path();      // $XDG_STATE_HOME/llamavisor/overrides.toml
+std::string history_path();        // $XDG_STATE_HOME/llamavisor/history.db
 std::string state_dir();
 // $XDG_RUNTIME_DIR/llamavisor; without one /run/llamavisor for root, else /tmp/llamavisor-<uid>.
 std::string runtime_dir();

@@ -56,6 +56,33 @@ TEST_CASE("a moved lease ends once", "[ledger]") {
   REQUIRE(a->in_flight == 0);
 }
 
+TEST_CASE("a use is told at its end: when it began, whether it loaded the model, what the answer said",
+          "[ledger]") {
+  Fixture f;
+  std::vector<Use> uses;
+  f.ledger.on_used([&](const Residency& residency, const Use& use) {
+    CHECK(residency.in_flight == 0);
+    uses.push_back(use);
+  });
+  const auto a = f.load("a", 100);
+  const SteadyTime began = f.clock.now();
+  {
+    Lease lease = f.ledger.lease(a);
+    f.clock.advance(std::chrono::seconds(5));
+    lease.answered();
+    lease.note({7U, 9U, std::nullopt});
+    const Lease moved = std::move(lease);
+  }
+  f.ledger.lease(a).release();
+  REQUIRE(uses.size() == 3);
+  CHECK(uses[0].loaded);
+  CHECK((uses[1].answered && !uses[1].loaded));
+  CHECK(uses[1].began == began);
+  CHECK(uses[1].facts.prompt_tokens == 7U);
+  CHECK(uses[1].facts.answer_tokens == 9U);
+  CHECK_FALSE(uses[2].answered);
+}
+
 TEST_CASE("the charge is the larger of forecast and footprint", "[ledger]") {
   Fixture f;
   f.load("a", 100);
