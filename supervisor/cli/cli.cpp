@@ -26,6 +26,7 @@ struct Words {
   ServeOptions serve;
   std::string model, limit, name, id, role = "eviction", language = "c++", file, key, value, shell;
   SimulateOptions simulate;
+  std::string older_than;
   std::string config_file;
   bool as_json = false, follow = false, origin = false, env = false;
   unsigned lines = 100;
@@ -177,6 +178,12 @@ void add_simulate(CLI::App& app, Words& words) {
   simulate->add_option("--from", to.from, "A trace file; - is the standard input");
   simulate->add_option("--make", to.make, "A made trace: zipf, day, rag or teams")
       ->check(CLI::IsMember({"zipf", "day", "rag", "teams"}));
+  simulate->add_option("--history", to.history, "What llamavisor serve recorded in this time, like 7d");
+  CLI::Option* log = simulate->add_option("--ollama-log", to.ollama_log, "Access log of a plain Ollama");
+  CLI::Option* ps =
+      simulate->add_option("--ollama-ps", to.ollama_ps, "Samples of its /api/ps: see the manual");
+  log->needs(ps);
+  ps->needs(log);
   simulate->add_option("--seed", to.seed, "Of the made trace (default 1)");
   simulate->add_option("--requests", to.requests, "Of the made trace (default 20000)")
       ->check(CLI::Range(1, 10'000'000));
@@ -187,6 +194,11 @@ void add_simulate(CLI::App& app, Words& words) {
   simulate->add_option("--svg", to.svg, "Draw the seconds of reloading into this file");
   simulate->add_flag("--print-trace", to.print_trace, "Print the trace and simulate nothing");
   simulate->add_flag("--json", to.as_json, "Print JSON");
+  CLI::App* history = app.add_subcommand("history", "What was recorded for simulate");
+  history->require_subcommand(1);
+  command(*history, words, "prune", "Remove what is older than [history] keep_age, and shrink the file", [&] {
+    return run_history_prune(words.older_than);
+  })->add_option("--older-than", words.older_than, "A time like 7d instead; 0: all of it");
 }
 
 void add_rest(CLI::App& app, Words& words) {

@@ -48,8 +48,10 @@ int run_plugin_new(const std::string& name, const std::string& role, const std::
 
 // policies on recorded or made requests (commands_simulate.cpp)
 struct SimulateOptions {
-  std::string from;  // a trace; "-" is the standard input
-  std::string make;  // or the kind of a made one
+  std::string from;                   // a trace; "-" is the standard input
+  std::string make;                   // or the kind of a made one
+  std::string history;                // or what was recorded in this time, like "7d"
+  std::string ollama_log, ollama_ps;  // or a plain Ollama's access log and samples of /api/ps
   std::uint64_t seed = 1;
   std::size_t requests = 20'000;
   std::string policies = "lru,lfu,largest,gdsf,ollama,ollama-order";
@@ -59,6 +61,7 @@ struct SimulateOptions {
   bool as_json = false;
 };
 int run_simulate(const SimulateOptions& options);
+int run_history_prune(const std::string& older_than);
 
 // checks (doctor.cpp)
 int run_doctor(bool as_json, const std::string& config_file);

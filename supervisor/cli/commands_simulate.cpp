@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -11,7 +12,9 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
+#include "simulate/history_trace.h"
 #include "simulate/make_trace.h"
+#include "simulate/ollama_log.h"
 #include "simulate/report.h"
 #include "store/paths.h"
 
@@ -46,16 +49,70 @@ Result<Trace> from_file(const std::string& path) {
   return trace ? std::move(trace) : Result<Trace>(trace.error().within(path));
 }
 
+Result<Trace> from_history(const std::string& time) {
+  const auto length = parse_duration(time);
+  if (!length) {
+    return length.error().within("--history");
+  }
+  const WallTime since = std::chrono::system_clock::now() - *length;
+  auto db = HistoryDb::open_readonly(history_path());
+  if (!db) {
+    return Error(db.error().message, "llamavisor serve writes it, with [history] enabled = true");
+  }
+  const auto requests = db->requests(since);
+  const auto loads = db->loads(WallTime{});  // a model may have been loaded long ago
+  if (!requests || !loads) {
+    return requests ? loads.error() : requests.error();
+  }
+  RecordedTrace out = llamavisor::trace_of(*requests, *loads);
+  if (out.left_out > 0) {
+    std::fprintf(stderr, "llamavisor: %zu requests are left out: no load of their models was measured\n",
+                 out.left_out);
+  }
+  return std::move(out.trace);
+}
+
+Result<Trace> from_ollama(const std::string& log_path, const std::string& samples_path) {
+  std::ifstream log(log_path);
+  std::ifstream samples(samples_path);
+  if (!log || !samples) {
+    return Error("could not read " + (log ? samples_path : log_path));
+  }
+  auto imported = import_ollama_log(log, samples);
+  if (!imported) {
+    return imported.error().within(samples_path);
+  }
+  std::fprintf(stderr, "llamavisor: %zu requests; the models of %zu are a guess, %zu more are left out\n",
+               imported->trace.requests.size(), imported->guessed, imported->left_out);
+  return std::move(imported->trace);
+}
+
 Result<Trace> trace_of(const SimulateOptions& options) {
-  const int sources = static_cast<int>(!options.from.empty()) + static_cast<int>(!options.make.empty());
+  int sources = 0;
+  for (const std::string* source : {&options.from, &options.make, &options.history, &options.ollama_log}) {
+    sources += source->empty() ? 0 : 1;
+  }
   if (sources != 1) {
-    return Error("name one source of requests", "--from FILE or --make KIND");
+    return Error("name one source of requests",
+                 "--from FILE, --history 7d, --ollama-log FILE or --make KIND");
+  }
+  if (!options.history.empty()) {
+    return from_history(options.history);
+  }
+  if (!options.ollama_log.empty()) {
+    return from_ollama(options.ollama_log, options.ollama_ps);
   }
   return options.from.empty() ? make_trace(options.make, options.seed, options.requests)
                               : from_file(options.from);
 }
 
 std::string name_of(const SimulateOptions& options) {
+  if (!options.history.empty()) {
+    return "history of " + options.history;
+  }
+  if (!options.ollama_log.empty()) {
+    return options.ollama_log;
+  }
   return options.from.empty() ? options.make + ", seed " + std::to_string(options.seed) : options.from;
 }
 
@@ -150,6 +207,38 @@ int run_simulate(const SimulateOptions& options) {
     return usage(result.error());
   }
   return print_study(options, *trace, *result);
+}
+
+int run_history_prune(const std::string& older_than) {
+  const auto config = LoadedConfig::load({});
+  if (!config) {
+    return usage(config.error());
+  }
+  const HistorySettings& settings = config->settings.history;
+  const auto age =
+      older_than.empty() ? Result<std::chrono::milliseconds>(settings.keep_age) : parse_duration(older_than);
+  if (!age) {
+    return usage(age.error().within("--older-than"));
+  }
+  std::error_code ec;
+  if (!std::filesystem::exists(history_path(), ec)) {
+    std::puts("There is no history.");
+    return kDone;
+  }
+  auto db = HistoryDb::open(history_path(), [](const std::string& aside) {
+    std::fprintf(stderr, "llamavisor: the history was damaged; the old file is %s\n", aside.c_str());
+  });
+  // A written 0 means all of it; the setting's 0 means none.
+  const auto now = std::chrono::system_clock::now();
+  const auto at_least = older_than.empty() ? *age : std::max(*age, std::chrono::milliseconds(1));
+  const auto removed =
+      db ? db->prune({at_least, settings.max_bytes}, now) : Result<std::uint64_t>(db.error());
+  if (!removed) {
+    std::fprintf(stderr, "llamavisor: %s\n", removed.error().text().c_str());
+    return kFailed;
+  }
+  std::printf("Removed %llu entries.\n", static_cast<unsigned long long>(*removed));
+  return kDone;
 }
 
 }  // namespace llamavisor
