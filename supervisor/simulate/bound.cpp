@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kGiB = 1024.0 * 1024 * 1024;
 constexpr std::size_t kMaxSteps = 3000;
-constexpr std::size_t kMaxWork = 400'000'000;  // steps x requests: a few seconds
+constexpr std::size_t kMaxWork = 100'000'000;  // steps x requests: a second or two
 
 // A model's gap between two of its requests; it contains the places begin <= t < end.
 struct Gap {

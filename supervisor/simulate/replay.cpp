@@ -186,7 +186,7 @@ class Run {
       model->residency = nullptr;
       room_.gone(name);
       ++out_.evictions;
-      if (rules_.keep_victims) {
+      if (out_.victims.size() < Replayed::kMaxVictims) {
         out_.victims.push_back(name);
       }
     }

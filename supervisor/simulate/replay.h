@@ -19,11 +19,11 @@ namespace llamavisor {
 struct ReplayRules {
   std::uint64_t limit_bytes = 0;
   std::chrono::milliseconds thrash_window{0};  // [policy] thrash_window
-  bool keep_victims = false;                   // fills Replayed::victims
   std::function<void(std::size_t requests_done)> progress{};
 };
 
 struct Replayed {
+  static constexpr std::size_t kMaxVictims = 1000;
   std::uint64_t requests = 0;  // the refused ones left out
   std::uint64_t warm = 0;      // the model was loaded when the request came
   std::uint64_t refused = 0;
@@ -32,7 +32,7 @@ struct Replayed {
   std::chrono::milliseconds reload{0};  // sum over the loads
   std::chrono::milliseconds waited{0};  // from arrival to the begin of the answer, sum over the requests
   std::uint64_t peak_bytes = 0;         // most that was held at once
-  std::vector<std::string> victims;     // in order
+  std::vector<std::string> victims;     // in order; the first kMaxVictims
 };
 
 // An error is the policy's.

@@ -100,6 +100,7 @@ std::vector<std::vector<std::string>> study_rows(const StudyResult& result) {
 json::object study_json(const Trace& trace, const std::string& name, const StudyResult& result) {
   json::array rows;
   for (const StudyRow& row : result.rows) {
+    json::array victims(row.result.victims.begin(), row.result.victims.end());
     rows.push_back(json::object{{"policy", row.policy},
                                 {"limit_bytes", row.limit_bytes},
                                 {"requests", row.result.requests},
@@ -111,7 +112,8 @@ json::object study_json(const Trace& trace, const std::string& name, const Study
                                 {"waited_s", seconds(row.result.waited)},
                                 {"peak_bytes", row.result.peak_bytes},
                                 {"over_budget_bytes", over_budget(row)},
-                                {"of_bound", of_bound(result, row)}});
+                                {"of_bound", of_bound(result, row)},
+                                {"victims", std::move(victims)}});
   }
   json::array bounds;
   for (const StudyBound& bound : result.bounds) {

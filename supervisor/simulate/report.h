@@ -13,7 +13,8 @@ namespace llamavisor {
 std::vector<std::vector<std::string>> study_rows(const StudyResult& result);
 
 // {"trace": {...}, "results": [{"policy", "limit_bytes", "requests", "warm", "refused", "loads", "evictions",
-// "reload_s", "waited_s", "peak_bytes", "over_budget_bytes", "of_bound"}], "bounds": [{"limit_bytes",
+// "reload_s", "waited_s", "peak_bytes", "over_budget_bytes", "of_bound", "victims": the first
+// 1000 names}], "bounds": [{"limit_bytes",
 // "reload_s"}], "bound": what it is}
 boost::json::object study_json(const Trace& trace, const std::string& name, const StudyResult& result);
 
