@@ -1,11 +1,10 @@
 // Start, stop and signals: see the life in supervisor.h.
 #include "app/supervisor.h"
 
-#include <malloc.h>
-
 #include <csignal>
 
 #include "base/log.h"
+#include "base/trim.h"
 #include "base/units.h"
 #include "ollama/process_group.h"
 #include "plugin_host/plugin_calls.h"
@@ -158,7 +157,7 @@ void Supervisor::opened() {
   ask_due();
   log_info("serving on " + gateway_->address() + " with Ollama " + server_.version() + ", profile " +
            config_.settings.profile + ", budget " + format_bytes(desk_.limit_bytes()));
-  malloc_trim(0);  // what reading the configuration and the models folder took goes back
+  give_back_start_memory();
 }
 
 void Supervisor::fail_start(const Error& error) {
