@@ -52,20 +52,23 @@ constexpr int kAllowed[] = {
     SCMP_SYS(readlink),     SCMP_SYS(access),       SCMP_SYS(faccessat),
 };
 
-// Calls that are allowed with some arguments only.
+// A call that is allowed with one value of an argument only. (libseccomp's own macros are not C++.)
+int allow_if(void* filter, int call, const scmp_arg_cmp& argument) {
+  return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &argument);
+}
+
 int allow_some(void* filter) {
-  const unsigned allow = SCMP_ACT_ALLOW;
-  int code = seccomp_rule_add(filter, allow, SCMP_SYS(openat), 1,
-                              SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
+  int code = allow_if(filter, SCMP_SYS(openat),
+                      {2, SCMP_CMP_MASKED_EQ, scmp_datum_t{O_ACCMODE | O_CREAT | O_TRUNC}, O_RDONLY});
   for (const int option : {PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP}) {
-    code = code == 0 ? seccomp_rule_add(filter, allow, SCMP_SYS(prctl), 1,
-                                        SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(option)))
-                     : code;
+    code = code == 0
+               ? allow_if(filter, SCMP_SYS(prctl), {0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(option), 0})
+               : code;
   }
   // abort() sends itself a signal.
-  return code == 0 ? seccomp_rule_add(filter, allow, SCMP_SYS(tgkill), 1,
-                                      SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid())))
-                   : code;
+  return code == 0
+             ? allow_if(filter, SCMP_SYS(tgkill), {0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()), 0})
+             : code;
 }
 
 // What a filter does not let through fails with EPERM: a plugin may take it as any other failure.
