@@ -23,6 +23,8 @@ class PolicyRoom final : public Room {
     return ranked ? Result<AdmissionDecision>(decide_admission(question, snapshot, *ranked)) : ranked.error();
   }
 
+  bool evicts_enough() const override { return true; }
+
   std::optional<SteadyTime> next_due(const Ledger& ledger, SteadyTime now) const override {
     const bool worth_it = engine_.acts_unasked() && !ledger.all().empty();
     return worth_it ? std::optional(std::max(now, last_due_ + kDuePeriod)) : std::nullopt;

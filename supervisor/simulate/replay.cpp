@@ -118,6 +118,10 @@ class Run {
         failed_ = decision.error();
       } else if (const auto* first = std::get_if<EvictFirst>(&*decision)) {
         evict(snapshot, first->victims);
+        if (room_.evicts_enough()) {
+          load(index);
+          return true;
+        }
       } else if (std::holds_alternative<DrainFirst>(*decision)) {
         return false;  // nothing is admitted meanwhile: asked again when an answer has ended
       } else if (std::holds_alternative<Refuse>(*decision)) {

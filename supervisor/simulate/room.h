@@ -22,6 +22,8 @@ class Room {
   virtual ~Room() = default;
 
   virtual Result<AdmissionDecision> decide(const AdmissionQuestion& question, const Snapshot& snapshot) = 0;
+  // EvictFirst makes the whole room: the load begins after it without another question.
+  [[nodiscard]] virtual bool evicts_enough() const { return false; }
   // A request for the model came, with the keep_alive that it carries.
   virtual void used(const std::string& /*model*/, std::optional<std::chrono::milliseconds> /*keep_alive*/) {}
   // The model was unloaded.
