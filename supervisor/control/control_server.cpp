@@ -238,6 +238,9 @@ class SocketServer final : public ControlServer {
  private:
   void accept() {
     acceptor_.async_accept([this](const error_code& ec, Socket socket) {
+      if (ec == asio::error::operation_aborted) {
+        return;  // we may be gone
+      }
       if (ec) {
         accept_later(ec);
         return;
@@ -259,9 +262,6 @@ class SocketServer final : public ControlServer {
 
   // Out of descriptors, most likely: they come back as connections end.
   void accept_later(const error_code& ec) {
-    if (ec == asio::error::operation_aborted) {
-      return;
-    }
     log_warn("control: cannot accept a connection: " + ec.message());
     retry_.expires_after(std::chrono::seconds(1));
     retry_.async_wait([this](const error_code& cancelled) {

@@ -16,7 +16,7 @@ namespace llamavisor {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // reserves terabytes of address space
+constexpr bool kSanitized = true;  // their runtimes reserve terabytes, and make calls of their own
 #else
 constexpr bool kSanitized = false;
 #endif
@@ -85,9 +85,12 @@ Result<void> load(void* filter, int code) {
 }  // namespace
 
 Result<void> enter_sandbox() {
-  for (const auto& [what, most] : {std::pair(RLIMIT_CORE, rlim_t{0}), std::pair(RLIMIT_FSIZE, rlim_t{0}),
-                                   std::pair(RLIMIT_NOFILE, kMaxFiles),
-                                   std::pair(RLIMIT_AS, kSanitized ? RLIM_INFINITY : kAddressSpaceBytes)}) {
+  if (kSanitized) {
+    return {};
+  }
+  for (const auto& [what, most] :
+       {std::pair(RLIMIT_CORE, rlim_t{0}), std::pair(RLIMIT_FSIZE, rlim_t{0}),
+        std::pair(RLIMIT_NOFILE, kMaxFiles), std::pair(RLIMIT_AS, kAddressSpaceBytes)}) {
     if (auto set = limit(what, most); !set) {
       return set;
     }
@@ -101,6 +104,9 @@ Result<void> enter_sandbox() {
 }
 
 Result<void> close_files() {
+  if (kSanitized) {
+    return {};
+  }
   const Filter filter(seccomp_init(SCMP_ACT_ALLOW));
   int code = filter ? 0 : -ENOMEM;
   for (const int call : {SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(readlink),

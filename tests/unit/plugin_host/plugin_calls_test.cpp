@@ -63,7 +63,7 @@ TEST_CASE("a fatal signal is blamed on the plugin on whose thread it came, and o
   CHECK(blamed[0].what == "llamavisor was ended by signal 11 (Segmentation fault) inside a call to it");
 }
 
-TEST_CASE("a fault on the thread of an instance is noted, too") {
+TEST_CASE("a fault on the thread of an instance is noted, too", "[zoo]") {
   const auto blamed = after([](PluginCalls& calls) {
     auto bad = calls.take("bad", "eviction");
     const auto thread = CallThread::start();

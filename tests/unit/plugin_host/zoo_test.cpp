@@ -90,7 +90,7 @@ std::string told_of_file(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("each plugin that cannot be loaded is told apart") {
+TEST_CASE("each plugin that cannot be loaded is told apart", "[zoo]") {
   const std::vector<Expected> zoo{
       {"no_symbol", "not a llamavisor plugin of ABI 1: it does not export llv_plugin_entry_v1"},
       {"wrong_magic", "the entry has a wrong magic number (build it anew with llamavisor's SDK)"},
@@ -114,11 +114,11 @@ TEST_CASE("each plugin that cannot be loaded is told apart") {
   }
 }
 
-TEST_CASE("each plugin that loads but is not fit for its role is told apart") {
+TEST_CASE("each plugin that loads but is not fit for its role is told apart", "[zoo]") {
   CHECK(told_at_load("create_fails") == "create_fails could not start: the stars are not right");
 }
 
-TEST_CASE("a file that is no plugin of this machine, or not safe to load, is told apart") {
+TEST_CASE("a file that is no plugin of this machine, or not safe to load, is told apart", "[zoo]") {
   testing::HostRig rig({}, {});
   const std::string path = rig.file("spoiled.so");
   const auto nothing = [](std::string&) {};
@@ -143,7 +143,7 @@ TEST_CASE("a file that is no plugin of this machine, or not safe to load, is tol
   CHECK_THAT(told_of_file(rig.file("none.so")), ContainsSubstring("No such file or directory"));
 }
 
-TEST_CASE("a file whose headers are damaged at random is refused or loads, and never harms us") {
+TEST_CASE("a file whose headers are damaged at random is refused or loads, and never harms us", "[zoo]") {
   testing::HostRig rig({}, {});
   std::uint32_t state = 7;
   const auto random = [&] { return state = state * 1664525U + 1013904223U; };
@@ -159,7 +159,7 @@ TEST_CASE("a file whose headers are damaged at random is refused or loads, and n
   CHECK(refused > 0);
 }
 
-TEST_CASE("a bad answer is overruled, in this process and isolated") {
+TEST_CASE("a bad answer is overruled, in this process and isolated", "[zoo]") {
   const std::vector<Expected> zoo{
       {"bad_index", "was overruled: the policy ranked index 4000000000 of 2 models"},
       {"nan_score", "was overruled: the policy ranked small with a score that is not a number"},
@@ -176,7 +176,7 @@ TEST_CASE("a bad answer is overruled, in this process and isolated") {
   }
 }
 
-TEST_CASE("texts of any length are cut, in this process and isolated") {
+TEST_CASE("texts of any length are cut, in this process and isolated", "[zoo]") {
   for (const auto& plugins : {std::map<std::string, Values>{}, isolate("long_reason")}) {
     Cage cage("long_reason", plugins);
     const auto policy = cage.eviction("long_reason");
@@ -193,7 +193,8 @@ TEST_CASE("texts of any length are cut, in this process and isolated") {
   }
 }
 
-TEST_CASE("an overrun is a strike, three in a row switch the plugin off, and the built-in order serves") {
+TEST_CASE("an overrun is a strike, three in a row switch the plugin off, and the built-in order serves",
+          "[zoo]") {
   Cage cage("overruns");
   cage.set_deadline(std::chrono::milliseconds(400));
   const auto policy = cage.eviction("overruns");
@@ -205,7 +206,7 @@ TEST_CASE("an overrun is a strike, three in a row switch the plugin off, and the
              ContainsSubstring("is switched off: it overran its deadline 3 times"));
 }
 
-TEST_CASE("a call that never returns is left behind, and its successor serves") {
+TEST_CASE("a call that never returns is left behind, and its successor serves", "[zoo]") {
   Cage cage("hangs");
   cage.set_deadline(std::chrono::milliseconds(400));
   auto policy = cage.eviction("hangs");
@@ -214,7 +215,7 @@ TEST_CASE("a call that never returns is left behind, and its successor serves") 
   CHECK(cage.eviction("hangs"));
 }
 
-TEST_CASE("what would take llamavisor down is survived when it is isolated") {
+TEST_CASE("what would take llamavisor down is survived when it is isolated", "[zoo]") {
   const std::vector<Expected> zoo {
     {"crashes", "crashes answered -1: its helper process was ended by signal 11 (Segmentation fault)"},
         {"aborts", "aborts answered -1: its helper process was ended by signal 6 (Aborted)"},
@@ -232,7 +233,7 @@ TEST_CASE("what would take llamavisor down is survived when it is isolated") {
   }
 }
 
-TEST_CASE("a forged answer beside the true one is found out, at once or with the next question") {
+TEST_CASE("a forged answer beside the true one is found out, at once or with the next question", "[zoo]") {
   Cage cage("speaks_unasked", isolate("speaks_unasked"));
   const auto policy = cage.eviction("speaks_unasked");
   REQUIRE(policy);
@@ -247,7 +248,7 @@ TEST_CASE("a forged answer beside the true one is found out, at once or with the
   CHECK((at_once || next));
 }
 
-TEST_CASE("an isolated call that never returns ends its process, which starts anew after a while") {
+TEST_CASE("an isolated call that never returns ends its process, which starts anew after a while", "[zoo]") {
   Cage cage("hangs", isolate("hangs"));
   cage.set_deadline(std::chrono::seconds(1));
   const auto policy = cage.eviction("hangs");
