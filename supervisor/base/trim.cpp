@@ -3,7 +3,7 @@
 #include <malloc.h>
 #include <sys/mman.h>
 
-#include <cinttypes>
+#include <cstddef>
 #include <cstdio>
 #include <fstream>
 #include <string>
@@ -23,12 +23,12 @@ void give_back_start_memory() {
   malloc_trim(0);
   std::ifstream maps("/proc/self/maps");
   for (std::string line; std::getline(maps, line);) {
-    std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;
+    void* begin = nullptr;
+    void* end = nullptr;
     char rights[5] = "";
-    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s", &begin, &end, rights) == 3 &&
-        is_text(rights, line)) {
-      madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    if (std::sscanf(line.c_str(), "%p-%p %4s", &begin, &end, rights) == 3 && is_text(rights, line)) {
+      madvise(begin, static_cast<std::size_t>(static_cast<char*>(end) - static_cast<char*>(begin)),
+              MADV_DONTNEED);
     }
   }
 }
