@@ -66,6 +66,7 @@ class Maker {
 Trace zipf(Maker make) {
   constexpr int kModels = 20;
   std::vector<double> sizes;
+  sizes.reserve(kModels);
   for (int i = 0; i < kModels; ++i) {
     sizes.push_back(0.5 * std::pow(16.0, i / (kModels - 1.0)));  // 0.5 to 8 GB, evenly by ratio
   }
