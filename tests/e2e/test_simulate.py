@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import subprocess
+import time
 import unittest
 
 from harness import A128, TINY, EndToEnd, Supervisor, free_port, need, request, slurp, wait_for
@@ -103,6 +104,7 @@ class History(EndToEnd):
         for name in asked:
             answer = s.generate(name, prompt=f"{SECRET}!", num_predict=26)
             self.assertEqual(answer.status, 200)
+            time.sleep(1.5)  # a replay loads in the mean of a model's times: that must not change the order
         wait_for(lambda: len(s.events("eviction")) >= 2, 30, "the evictions' events")
         evicted = [e["model"] for e in s.events("eviction")]
         loads = len(s.events("model_loaded"))
