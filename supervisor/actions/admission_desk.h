@@ -89,7 +89,7 @@ class AdmissionDesk {
   // `answer` is called once, never from within this call, and not after the ticket died.
   [[nodiscard]] Ticket wait(Ask ask, Answer answer);
 
-  // The ledger changed: somebody who waits may be served.
+  // The ledger changed: the executor may go on, and somebody who waits may be served.
   void pump();
   // Names may mean other blobs now.
   void forget_names() { names_.clear(); }

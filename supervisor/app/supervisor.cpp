@@ -49,8 +49,7 @@ Supervisor::~Supervisor() {
 
 void Supervisor::wire_up() {
   ledger_.on_change([this] {
-    executor_.poll();
-    desk_.pump();
+    desk_.pump();                                      // the executor first: a draining model may be idle now
     if (ledger_.used_bytes() > desk_.limit_bytes()) {  // a busy model that was spared may be idle now
       relief_.check();
     }

@@ -1,7 +1,6 @@
 #include "app/worker_tasks.h"
 
 #include <poll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -74,8 +73,7 @@ Look look_at(const Clock& clock, std::optional<int> server_pid, std::optional<st
 
 // A handle on exactly that process; empty when it is gone (or its pid is another's by now).
 UniqueFd open_process(const RunnerSample& runner) {
-  UniqueFd fd(
-      static_cast<int>(syscall(SYS_pidfd_open, runner.pid, 0)));  // glibc 2.36 cannot link it from C++
+  UniqueFd fd = open_pidfd(runner.pid);
   return fd && process_is(runner.pid, runner.start_ticks) ? std::move(fd) : UniqueFd();
 }
 

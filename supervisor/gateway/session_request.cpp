@@ -147,16 +147,17 @@ bool Session::bare_unload(const std::string& model) const {
 
 void Session::ask_desk() {
   constexpr std::size_t kMaxNameBytes = 512;  // no name that Ollama takes is longer
-  if (route_.loads() && !facts_ && !foreign_page()) {
-    take_verdict(s_.desk.unread());
-    return;
-  }
-  if (!facts_ || foreign_page() || facts_->model.size() > kMaxNameBytes) {
+  if (!route_.loads() || foreign_page()) {
     take_verdict(Unknown{});
     return;
   }
+  if (!facts_) {
+    take_verdict(s_.desk.unread());
+    return;
+  }
   const Ask ask{canonical_model_name(facts_->model), route_.kind == RouteKind::native, facts_->num_ctx};
-  if (is_cloud_model_name(ask.model) || bare_unload(ask.model)) {
+  const bool no_name = facts_->model.size() > kMaxNameBytes;
+  if (no_name || is_cloud_model_name(ask.model) || bare_unload(ask.model)) {
     take_verdict(Unknown{});
     return;
   }

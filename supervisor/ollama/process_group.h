@@ -8,6 +8,8 @@
 
 #include <optional>
 
+#include "base/unique_fd.h"
+
 namespace llamavisor {
 
 // How a child ended.
@@ -18,6 +20,10 @@ struct ExitStatus {
 
 // Orphans of our descendants become our children, and can be reaped. Once, at start.
 bool become_subreaper();
+
+// A handle on a process, which its pid's reuse cannot change. Empty: there is no such process (errno says
+// why).
+UniqueFd open_pidfd(pid_t pid);
 
 // False: it has already ended. Free of the pid-reuse race of kill().
 bool send_signal(int pidfd, int signal);

@@ -12,6 +12,8 @@
 #include <csignal>
 #include <cstring>
 
+#include "ollama/process_group.h"
+
 namespace llamavisor {
 namespace {
 
@@ -170,7 +172,7 @@ Result<SpawnedChild> spawn_child(const SpawnRequest& request) {
   if (!pid) {
     return pid.error();
   }
-  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));
+  UniqueFd pidfd = open_pidfd(*pid);
   if (!pidfd) {
     const int code = errno;
     ::kill(-*pid, SIGKILL);

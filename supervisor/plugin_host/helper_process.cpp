@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -13,6 +12,7 @@
 #include <cstring>
 
 #include "base/units.h"
+#include "ollama/process_group.h"
 #include "plugin_host/plugin_text.h"
 #include "store/paths.h"
 
@@ -92,8 +92,7 @@ Result<std::unique_ptr<HelperProcess>> HelperProcess::spawn(const std::string& c
     return Error("cannot start " + program + ": " + std::strerror(code),
                  "install llamavisor with cmake --install, which brings it");
   }
-  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  return std::unique_ptr<HelperProcess>(new HelperProcess(pid, std::move(pidfd), std::move(ours)));
+  return std::unique_ptr<HelperProcess>(new HelperProcess(pid, open_pidfd(pid), std::move(ours)));
 }
 
 Result<HelperProcess::Loaded> HelperProcess::load(const std::string& path,

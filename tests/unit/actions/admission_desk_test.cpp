@@ -24,10 +24,7 @@ struct Fixture {
   explicit Fixture(std::uint64_t limit_bytes) {
     settings.memory.min_available_bytes = 0;
     settings.memory.admission_wait = std::chrono::milliseconds(300);
-    ledger.on_change([this] {
-      executor.poll();
-      desk.pump();
-    });
+    ledger.on_change([this] { desk.pump(); });
     configure(limit_bytes);
   }
   void configure(std::uint64_t limit_bytes) { desk.configure(settings, limit_bytes, 4096); }
