@@ -308,9 +308,9 @@ bool Session::upstream_ended() {
   }
   const bool stale = !upstream_fresh_;
   if (replayable_ && ++attempts_ < kMaxAttempts) {
+    held_since_ = s_.clock.now();  // should it be held, then from now on, however long it had run
     if (!stale) {
       end_lease();
-      held_since_ = s_.clock.now();  // it is held from now on, however long it had run
       enter(State::hold);
       return true;
     }
