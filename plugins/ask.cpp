@@ -57,15 +57,17 @@ class Ask final : public Eviction {
   }
 
   void rank(const Snapshot& snapshot, Bytes /*need*/, Victims& out) override {
-    orders::rank_by(snapshot, out, [this](const Model& model) {
-      const orders::Place lru = orders::lru(model);
+    orders::rank_by(snapshot, out, [this](const Model& model, orders::Place& place) {
+      orders::lru(model, place);
       const auto it = left_.find(model.name);
-      const double within = lru.score / (lru.score + 60);  // 0 to 1
+      const double within = place.score / (place.score + 60);  // 0 to 1
       if (it != left_.end() && it->second.stage == Stage::unload) {
-        return orders::Place{2 + within, it->second.why};
+        place = {2 + within, it->second.why};
+      } else if (always(model)) {
+        place = {within, place.reason + " (kept as long as possible)"};
+      } else {
+        place.score = 1 + within;
       }
-      return always(model) ? orders::Place{within, lru.reason + " (kept as long as possible)"}
-                           : orders::Place{1 + within, lru.reason};
     });
   }
 

@@ -150,7 +150,8 @@ class Composite final : public Eviction {
     for (const Model& model : snapshot) {
       if (model.evictable()) {
         const std::size_t rule = rule_of(model, snapshot);
-        ranked.push_back({model, rule, place(rules_[rule].by, model)});
+        ranked.push_back({model, rule, {}});
+        place(rules_[rule].by, model, ranked.back().place);
       }
     }
     std::stable_sort(ranked.begin(), ranked.end(), [](const Ranked& a, const Ranked& b) {
@@ -174,18 +175,17 @@ class Composite final : public Eviction {
     return rest;
   }
 
-  [[nodiscard]] orders::Place place(Order by, const Model& model) const {
+  void place(Order by, const Model& model, orders::Place& out) const {
     switch (by) {
       case Order::lfu:
-        return lfu_.place(model);
+        return lfu_.place(model, out);
       case Order::largest:
-        return orders::largest(model);
+        return orders::largest(model, out);
       case Order::gdsf:
-        return gdsf_.place(model);
+        return gdsf_.place(model, out);
       case Order::lru:
-        break;
+        return orders::lru(model, out);
     }
-    return orders::lru(model);
   }
 
   std::vector<Rule> rules_;

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <limits>
 #include <map>
 
@@ -13,9 +11,7 @@
 namespace llamavisor::orders {
 
 inline std::string number(double value) {
-  std::array<char, 32> out{};
-  std::snprintf(out.data(), out.size(), value < 10 ? "%.2f" : "%.0f", value);
-  return out.data();
+  return text::number(value, value < 10 ? 2 : 0);
 }
 
 // Score = -(aged uses). A model whose uses nobody counts goes first.
@@ -26,11 +22,15 @@ class Lfu {
     uses_.learn(snapshot);
     now_ = snapshot.now;
   }
-  [[nodiscard]] Place place(const Model& model) const {
+  void place(const Model& model, Place& out) const {
     const auto value = uses_.value(model.name, now_);
-    return {-value.value_or(0), value ? "least frequently used: " + number(*value) +
-                                            " uses, aged by half each " + text::duration(uses_.half_life())
-                                      : "its uses are not counted"};
+    out.score = -value.value_or(0);
+    if (value) {
+      out.reason.append("least frequently used: ").append(number(*value));
+      out.reason.append(" uses, aged by half each ").append(text::duration(uses_.half_life()));
+    } else {
+      out.reason.append("its uses are not counted");
+    }
   }
 
  private:
@@ -66,11 +66,13 @@ class Gdsf {
     entries_ = std::move(fresh);
   }
 
-  [[nodiscard]] Place place(const Model& model) const {
+  void place(const Model& model, Place& out) const {
     const Entry& entry = entries_.find(model.name)->second;
-    return {-entry.key, "cheapest to do without: " + number(uses_at(model, entry)) + " aged uses, back in " +
-                            text::duration(reload(model)) + (model.reload ? "" : " (not measured)") +
-                            ", gives back " + text::bytes(size(model))};
+    out.score = -entry.key;
+    out.reason.append("cheapest to do without: ").append(number(uses_at(model, entry)));
+    out.reason.append(" aged uses, back in ").append(text::duration(reload(model)));
+    out.reason.append(model.reload ? "" : " (not measured)");
+    out.reason.append(", gives back ").append(text::bytes(size(model)));
   }
   [[nodiscard]] double inflation() const { return inflation_; }
 

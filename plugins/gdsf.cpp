@@ -12,7 +12,8 @@ class GreedyDual final : public Eviction {
       : order_(config.duration("half_life"), config.duration("unmeasured")) {}
   void rank(const Snapshot& snapshot, Bytes /*need*/, Victims& out) override {
     order_.learn(snapshot);
-    orders::rank_by(snapshot, out, [this](const Model& model) { return order_.place(model); });
+    orders::rank_by(snapshot, out,
+                    [this](const Model& model, orders::Place& place) { order_.place(model, place); });
   }
 
  private:

@@ -42,14 +42,15 @@ class IdleTtl final : public Eviction {
   }
 
   void rank(const Snapshot& snapshot, Bytes /*need*/, Victims& out) override {
-    orders::rank_by(snapshot, out, [this](const Model& model) { return place(model); });
+    orders::rank_by(snapshot, out, [this](const Model& model, orders::Place& at) { place(model, at); });
   }
 
   void due(const Snapshot& snapshot, Victims& out) override {
     for (const Model& model : snapshot) {
       const auto ttl = ttl_of(model);
       if (model.evictable() && ttl && model.idle && *model.idle >= *ttl) {
-        const orders::Place at = place(model);
+        orders::Place at;
+        place(model, at);
         out.add(model, at.score, at.reason);
       }
     }
@@ -65,13 +66,16 @@ class IdleTtl final : public Eviction {
     return ttl_;
   }
 
-  [[nodiscard]] orders::Place place(const Model& model) const {
+  void place(const Model& model, orders::Place& out) const {
     const double idle_s = orders::seconds(model.idle.value_or(nanoseconds(0)));
-    const std::string idle = "idle for " + text::duration(model.idle.value_or(nanoseconds(0)));
+    out.reason.append("idle for ").append(text::duration(model.idle.value_or(nanoseconds(0))));
     if (const auto ttl = ttl_of(model)) {
-      return {1 + idle_s / orders::seconds(*ttl), idle + " of " + text::duration(*ttl)};
+      out.score = 1 + idle_s / orders::seconds(*ttl);
+      out.reason.append(" of ").append(text::duration(*ttl));
+    } else {
+      out.score = idle_s / (idle_s + 60);
+      out.reason.append(", without a limit");
     }
-    return {idle_s / (idle_s + 60), idle + ", without a limit"};
   }
 
   nanoseconds ttl_;

@@ -11,7 +11,8 @@ class Lfu final : public Eviction {
   Lfu(Host /*host*/, const Config& config) : order_(config.duration("half_life")) {}
   void rank(const Snapshot& snapshot, Bytes /*need*/, Victims& out) override {
     order_.learn(snapshot);
-    orders::rank_by(snapshot, out, [this](const Model& model) { return order_.place(model); });
+    orders::rank_by(snapshot, out,
+                    [this](const Model& model, orders::Place& place) { order_.place(model, place); });
   }
 
  private:

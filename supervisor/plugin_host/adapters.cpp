@@ -1,12 +1,10 @@
 #include "plugin_host/adapters.h"
 
-#include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <cmath>
 
 #include "plugin_host/snapshot_view.h"
-#include "policy/guard.h"
+#include "plugin_host/victim_sink.h"
 
 namespace llamavisor {
 namespace {
@@ -24,43 +22,18 @@ Error failed(const std::string& id, std::int32_t code, const TextOut& error) {
 
 // --- eviction ------------------------------------------------------------------------------------------
 
-constexpr std::size_t kMaxRefused = 8;
-
-struct VictimSink {
-  const Snapshot& snapshot;
-  std::vector<bool> taken = std::vector<bool>(snapshot.models.size());
-  std::vector<RankedVictim> ranked{};
-  std::vector<RankedVictim> refused{};  // the first ones; the guard says to people what was wrong with them
-};
-
-std::int32_t add_victim(void* ctx, std::uint32_t index, double score, llv_str reason) noexcept {
-  auto& sink = *static_cast<VictimSink*>(ctx);
-  const bool there = index < sink.taken.size() && !sink.taken[index];
-  const bool fine = there && std::isfinite(score) && is_evictable(sink.snapshot.models[index]);
-  if (fine) {
-    sink.taken[index] = true;
-    sink.ranked.push_back({index, score, clean_text(reason.data, reason.size)});
-  } else if (sink.refused.size() < kMaxRefused) {
-    sink.refused.push_back({index, score, clean_text(reason.data, reason.size)});
-  }
-  return fine ? LLV_OK : LLV_E_REFUSED;
-}
-
 // `ask(victims, error)` is one of the role's functions.
 template <class Ask>
 Result<void> collect(const std::string& id, const SnapshotView& view, std::vector<RankedVictim>& out,
                      const Ask& ask) {
-  VictimSink sink{view.snapshot()};
-  llv_victims victims{sizeof(llv_victims), 0, &sink, &add_victim};
+  VictimSink sink(view.snapshot());
+  llv_victims victims = sink.table();
   TextOut error;
   const std::int32_t code = ask(&victims, error.get());
   if (code < 0) {
     return failed(id, code, error);
   }
-  std::stable_sort(sink.ranked.begin(), sink.ranked.end(),
-                   [](const RankedVictim& a, const RankedVictim& b) { return a.score > b.score; });
-  out = std::move(sink.ranked);
-  out.insert(out.end(), sink.refused.begin(), sink.refused.end());
+  out = sink.take();
   return {};
 }
 

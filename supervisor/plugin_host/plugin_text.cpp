@@ -8,8 +8,6 @@
 namespace llamavisor {
 namespace {
 
-constexpr std::size_t kMaxReasonBytes = 500;
-
 // How many bytes the UTF-8 character at the start of `text` takes; 0: it is not one.
 std::size_t utf8_length(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
@@ -29,19 +27,14 @@ std::size_t utf8_length(std::string_view text) {
   return n;
 }
 
-// Printable ASCII, as nearly all texts are. Eight bytes at a time: a hundred reasons are looked at in one
-// call.
+// Printable ASCII, as nearly all texts are. Without a branch in the loop: a hundred reasons are looked at in
+// one call.
 bool is_plain(std::string_view text) {
-  constexpr std::uint64_t kEach = 0x0101010101010101ULL;
-  std::uint64_t others = 0;  // in a byte's highest bit: it is beyond ASCII, or below a blank
-  while (!text.empty()) {
-    std::uint64_t eight = kEach * ' ';
-    const std::size_t bytes = std::min(text.size(), sizeof eight);
-    std::memcpy(&eight, text.data(), bytes);
-    others |= eight | (eight - kEach * ' ');
-    text.remove_prefix(bytes);
+  unsigned others = 0;
+  for (const char c : text) {
+    others |= static_cast<unsigned>(static_cast<unsigned char>(c) - 0x20U > 0x5fU);
   }
-  return (others & (kEach * 0x80)) == 0;
+  return others == 0;
 }
 
 }  // namespace

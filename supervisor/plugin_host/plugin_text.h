@@ -8,6 +8,8 @@
 
 namespace llamavisor {
 
+inline constexpr std::size_t kMaxReasonBytes = 500;
+
 // Text buffer for a call: holds what the plugin wrote, cut to what it may have written and made valid UTF-8.
 class TextOut {
  public:
@@ -20,7 +22,7 @@ class TextOut {
   llv_text text_{};
 };
 
-// What a borrowed text of a plugin says, bounded and made valid UTF-8.
+// What a borrowed text of a plugin says, cut to kMaxReasonBytes and made valid UTF-8.
 std::string clean_text(const char* data, std::uint64_t size);
 
 // Writes what fits; for callees.

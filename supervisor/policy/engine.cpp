@@ -13,13 +13,13 @@ namespace {
 // What the policy left out, in the built-in order, at the end; then the owner's order over all of it.
 std::vector<RankedVictim> complete(const Snapshot& snapshot, std::vector<RankedVictim> guarded,
                                    const std::string& id) {
-  for (RankedVictim& spare : rank_lru(snapshot)) {
-    const bool listed = std::any_of(guarded.begin(), guarded.end(),
-                                    [&](const auto& v) { return v.model_index == spare.model_index; });
-    if (!listed) {
-      spare.reason += " (not ranked by " + id + ")";
-      guarded.push_back(std::move(spare));
-    }
+  std::vector<bool> listed(snapshot.models.size());
+  for (const RankedVictim& victim : guarded) {
+    listed[victim.model_index] = true;
+  }
+  for (RankedVictim& spare : rank_lru(snapshot, listed)) {
+    spare.reason += " (not ranked by " + id + ")";
+    guarded.push_back(std::move(spare));
   }
   return order_victims(snapshot, std::move(guarded));
 }
@@ -41,18 +41,19 @@ void PolicyEngine::use(std::shared_ptr<EvictionPolicy> policy) {
 
 void PolicyEngine::rank(const Snapshot& snapshot, std::uint64_t need_bytes,
                         std::function<void(std::vector<RankedVictim>)> done) {
-  const auto finish = [this, snapshot, need_bytes,
-                       done = std::move(done)](const std::vector<RankedVictim>& ranked) {
+  if (!eviction_) {
+    const auto ranked = order_victims(snapshot, rank_lru(snapshot));
     done(ranked);
     shadow_.compare(snapshot, need_bytes, ranked);
-  };
-  if (!eviction_) {
-    finish(order_victims(snapshot, rank_lru(snapshot)));
     return;
   }
-  eviction_->rank(snapshot, need_bytes, [this, snapshot, finish, keep = eviction_](auto answer) {
-    finish(in_charge(snapshot, std::move(answer), keep->id()));
-  });
+  const auto kept = std::make_shared<const Snapshot>(snapshot);
+  eviction_->rank(*kept, need_bytes,
+                  [this, kept, need_bytes, done = std::move(done), keep = eviction_](auto answer) {
+                    const auto ranked = in_charge(*kept, std::move(answer), keep->id());
+                    done(ranked);
+                    shadow_.compare(*kept, need_bytes, ranked);
+                  });
 }
 
 std::vector<RankedVictim> PolicyEngine::in_charge(const Snapshot& snapshot,

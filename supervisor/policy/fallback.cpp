@@ -7,11 +7,11 @@
 
 namespace llamavisor {
 
-std::vector<RankedVictim> rank_lru(const Snapshot& snapshot) {
+std::vector<RankedVictim> rank_lru(const Snapshot& snapshot, const std::vector<bool>& without) {
   std::vector<RankedVictim> out;
   for (std::size_t i = 0; i < snapshot.models.size(); ++i) {
     const ModelView& model = snapshot.models[i];
-    if (!is_evictable(model)) {
+    if (!is_evictable(model) || (!without.empty() && without[i])) {
       continue;
     }
     const auto idle = snapshot.now - model.last_used;

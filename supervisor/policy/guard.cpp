@@ -1,15 +1,13 @@
 #include "policy/guard.h"
 
 #include <algorithm>
-
 #include <cmath>
-#include <set>
 
 namespace llamavisor {
 namespace {
 
 // Why this entry may not be carried out; empty: it may.
-std::string veto(const Snapshot& snapshot, const RankedVictim& victim, const std::set<std::size_t>& seen) {
+std::string veto(const Snapshot& snapshot, const RankedVictim& victim, const std::vector<bool>& seen) {
   if (victim.model_index >= snapshot.models.size()) {
     return "index " + std::to_string(victim.model_index) + " of " + std::to_string(snapshot.models.size()) +
            " models";
@@ -18,7 +16,7 @@ std::string veto(const Snapshot& snapshot, const RankedVictim& victim, const std
   if (!std::isfinite(victim.score)) {
     return model.name + " with a score that is not a number";
   }
-  if (seen.contains(victim.model_index)) {
+  if (seen[victim.model_index]) {
     return model.name + " twice";
   }
   if (model.pinned) {
@@ -52,14 +50,14 @@ std::vector<RankedVictim> still_evictable(const Snapshot& then, std::vector<Rank
 
 Guarded guard(const Snapshot& snapshot, std::vector<RankedVictim> ranked) {
   Guarded out;
-  std::set<std::size_t> seen;
+  std::vector<bool> seen(snapshot.models.size());
   for (RankedVictim& victim : ranked) {
     const std::string why = veto(snapshot, victim, seen);
     if (!why.empty()) {
       out.vetoes.push_back("the policy ranked " + why);
       continue;
     }
-    seen.insert(victim.model_index);
+    seen[victim.model_index] = true;
     out.victims.push_back(std::move(victim));
   }
   return out;

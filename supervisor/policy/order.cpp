@@ -81,6 +81,13 @@ bool unit_is_evictable(const Snapshot& snapshot, std::size_t index) {
 }  // namespace
 
 std::vector<RankedVictim> order_victims(const Snapshot& snapshot, std::vector<RankedVictim> ranked) {
+  const bool nobody_overtakes = std::all_of(ranked.begin(), ranked.end(), [&](const RankedVictim& victim) {
+    const ModelView& model = model_of(snapshot, victim);
+    return model.quick_returns == 0 && model.priority == model_of(snapshot, ranked.front()).priority;
+  });
+  if (nobody_overtakes) {
+    return ranked;
+  }
   const std::vector<RankedVictim> policys = ranked;
   std::stable_sort(ranked.begin(), ranked.end(), [&](const RankedVictim& a, const RankedVictim& b) {
     return goes_before(model_of(snapshot, a), model_of(snapshot, b));
@@ -107,8 +114,11 @@ std::vector<Unit> units_of(const Snapshot& snapshot, const std::vector<RankedVic
   std::map<std::string, Unit> gathered;
   for (const RankedVictim& victim : ranked) {
     const ModelView& model = model_of(snapshot, victim);
-    Unit alone;
-    Unit& unit = model.together.empty() ? alone : gathered[model.together];
+    if (model.together.empty()) {
+      out.push_back({{victim}, model.charge_bytes});
+      continue;
+    }
+    Unit& unit = gathered[model.together];
     unit.victims.push_back(victim);
     unit.bytes += model.charge_bytes;
     if (unit.victims.size() == unit_members(snapshot, victim.model_index).size()) {

@@ -16,6 +16,7 @@
 #include "plugin_host/plugin_host.h"
 #include "plugin_host/plugin_text.h"
 #include "plugin_host/snapshot_view.h"
+#include "plugin_host/victim_sink.h"
 #include "support/snapshots.h"
 #include "support/temp_dir.h"
 
@@ -88,20 +89,15 @@ class Direct {
 
   Cost cost(const SnapshotView& view, unsigned calls) {
     const auto* role = static_cast<const llv_eviction*>(info_.table.get_role(LLV_ROLE_EVICTION));
-    std::vector<RankedVictim> ranked;
-    llv_victims sink{sizeof sink, 0, &ranked,
-                     [](void* ctx, std::uint32_t index, double score, llv_str reason) {
-                       static_cast<std::vector<RankedVictim>*>(ctx)->push_back(
-                           {index, score, clean_text(reason.data, reason.size)});
-                       return std::int32_t{LLV_OK};
-                     }};
+    VictimSink sink(view.snapshot());
     return measure(calls, [&] {
-      ranked.clear();
+      sink.clear();
+      llv_victims victims = sink.table();
       slot_.begin();
       TextOut error;
-      const std::int32_t code = role->rank(self_, view.get(), 1, &sink, error.get());
+      const std::int32_t code = role->rank(self_, view.get(), 1, &victims, error.get());
       slot_.end();
-      if (code < 0 || ranked.size() != view.get()->model_count) {
+      if (code < 0 || sink.size() != view.get()->model_count) {
         stop("a call failed: " + error.take());
       }
     });

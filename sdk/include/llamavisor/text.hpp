@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +18,14 @@
 namespace llamavisor {
 inline namespace sdk_v1 {
 namespace text {
+
+// `value` rounded to so many decimals, as printf's %.*f writes it; for values that a person can read.
+inline std::string number(double value, int decimals) {
+  std::array<char, 400> out{};  // the largest double has 309 digits
+  const auto end =
+      std::to_chars(out.data(), out.data() + out.size(), value, std::chars_format::fixed, decimals).ptr;
+  return {out.data(), end};
+}
 
 // "3.20 GB", "141 MB", "512 B": three significant figures, powers of 1024; "8 GB" when it is exact.
 inline std::string bytes(std::uint64_t count) {
@@ -31,30 +38,45 @@ inline std::string bytes(std::uint64_t count) {
   }
   const bool exact = value == static_cast<double>(static_cast<std::uint64_t>(value));
   const int decimals = exact || value >= 99.95 ? 0 : (value >= 9.995 ? 1 : 2);
-  std::array<char, 32> out{};
-  std::snprintf(out.data(), out.size(), "%.*f %s", decimals, value, units.at(unit));
-  return out.data();
+  return number(value, decimals) + ' ' + units.at(unit);
 }
 
-// "850 ms", "45 s", "12 min", "3 h 5 min", "2 d 4 h".
-inline std::string duration(std::chrono::nanoseconds time) {
-  const auto both = [](long long big, const char* big_unit, long long small, const char* small_unit) {
-    const std::string out = std::to_string(big) + big_unit;
-    return small == 0 ? out : out + " " + std::to_string(small) + small_unit;
+// Appends "12 min". Not put together from strings: a policy writes a hundred of these in a call.
+inline void add_count(std::string& out, long long count, std::string_view unit) {
+  std::array<char, 24> digits{};
+  const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), count).ptr;
+  out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+  out.append(unit);
+}
+
+// Appends "850 ms", "45 s", "12 min", "3 h 5 min", "2 d 4 h".
+inline void add_duration(std::string& out, std::chrono::nanoseconds time) {
+  const auto both = [&out](long long big, std::string_view big_unit, long long small, std::string_view unit) {
+    add_count(out, big, big_unit);
+    if (small != 0) {
+      out.push_back(' ');
+      add_count(out, small, unit);
+    }
   };
   const long long ms = time.count() / 1'000'000;
   const long long s = (ms + 500) / 1000;
   if (ms < 1000) {
-    return std::to_string(ms) + " ms";
+    add_count(out, ms, " ms");
+  } else if (s < 60) {
+    add_count(out, s, " s");
+  } else if (s < 3600) {
+    both(s / 60, " min", s < 600 ? s % 60 : 0, " s");
+  } else if (s < 86'400) {
+    both(s / 3600, " h", s % 3600 / 60, " min");
+  } else {
+    both(s / 86'400, " d", s % 86'400 / 3600, " h");
   }
-  if (s < 60) {
-    return std::to_string(s) + " s";
-  }
-  if (s < 3600) {
-    return both(s / 60, " min", s < 600 ? s % 60 : 0, " s");
-  }
-  return s < 86'400 ? both(s / 3600, " h", s % 3600 / 60, " min")
-                    : both(s / 86'400, " d", s % 86'400 / 3600, " h");
+}
+
+inline std::string duration(std::chrono::nanoseconds time) {
+  std::string out;
+  add_duration(out, time);
+  return out;
 }
 
 // "8GB", "512 MiB", "1.5g", "0": the same words as in llamavisor.toml. Nothing when it is not a size.
