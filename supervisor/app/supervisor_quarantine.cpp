@@ -39,7 +39,8 @@ void Supervisor::put_in_quarantine(const std::string& id, const std::string& rea
                .sentence = "The plugin " + id + " is in quarantine and is not used: " + reason +
                            ". To use it again: llamavisor plugin trust " + id + "."});
   if (auto kept = quarantine_.add(id, {reason, to_unix_ms(clock_.wall())}); !kept) {
-    log_warn("the quarantine of " + id + " cannot be kept: " + kept.error().text());
+    log_warn("the quarantine of " + id +
+             " ends with this process, it cannot be written: " + kept.error().text());
   }
 }
 

@@ -51,27 +51,26 @@ Quarantine Quarantine::read(const std::string& path, std::string& warning) {
 }
 
 Result<void> Quarantine::add(const std::string& id, QuarantineEntry entry) {
-  auto entries = entries_;
-  entries[id] = std::move(entry);
-  return write(std::move(entries));
+  entries_[id] = std::move(entry);
+  return write(entries_);
 }
 
 Result<void> Quarantine::lift(const std::string& id) {
   auto entries = entries_;
   entries.erase(id);
-  return write(std::move(entries));
+  auto written = write(entries);
+  if (written) {
+    entries_ = std::move(entries);
+  }
+  return written;
 }
 
-Result<void> Quarantine::write(std::map<std::string, QuarantineEntry> entries) {
+Result<void> Quarantine::write(const std::map<std::string, QuarantineEntry>& entries) const {
   json::object out;
   for (const auto& [id, entry] : entries) {
     out[id] = json::object{{"reason", entry.reason}, {"since_unix_ms", entry.since_unix_ms}};
   }
-  if (auto written = write_file_atomically(path_, json::serialize(out) + "\n"); !written) {
-    return written;
-  }
-  entries_ = std::move(entries);
-  return {};
+  return write_file_atomically(path_, json::serialize(out) + "\n");
 }
 
 }  // namespace llamavisor

@@ -23,13 +23,14 @@ class Quarantine {
   static Quarantine read(const std::string& path, std::string& warning);
 
   [[nodiscard]] const std::map<std::string, QuarantineEntry>& entries() const { return entries_; }
-  // Both change nothing when the file cannot be written.
+  // Holds until the end of this process in any case; an error: not beyond it, the file cannot be written.
   Result<void> add(const std::string& id, QuarantineEntry entry);
+  // Changes nothing when the file cannot be written.
   Result<void> lift(const std::string& id);
 
  private:
   explicit Quarantine(std::string path) : path_(std::move(path)) {}
-  Result<void> write(std::map<std::string, QuarantineEntry> entries);
+  [[nodiscard]] Result<void> write(const std::map<std::string, QuarantineEntry>& entries) const;
 
   std::string path_;
   std::map<std::string, QuarantineEntry> entries_;

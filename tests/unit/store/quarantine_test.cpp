@@ -42,11 +42,13 @@ TEST_CASE("a broken quarantine is kept aside and said") {
   }
 }
 
-TEST_CASE("a quarantine that cannot be written is not changed") {
+TEST_CASE("a quarantine that cannot be written holds for this process, and is not lifted") {
   const testing::TempDir dir;
   REQUIRE(write_file_atomically(dir.file("file"), ""));
   std::string warning;
   Quarantine quarantine = Quarantine::read(dir.file("file/quarantine.json"), warning);
   CHECK_FALSE(quarantine.add("bad", {"r", 1}));
-  CHECK(quarantine.entries().empty());
+  CHECK(quarantine.entries().contains("bad"));
+  CHECK_FALSE(quarantine.lift("bad"));
+  CHECK(quarantine.entries().contains("bad"));
 }
