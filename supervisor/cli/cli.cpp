@@ -189,7 +189,7 @@ void add_simulate(CLI::App& app, Words& words) {
       ->check(CLI::Range(1, 10'000'000));
   simulate->add_option(
       "--policy", to.policies,
-      "Eviction plugins, and ollama, ollama-order, ollama-cpu (default " + to.policies + ")");
+      "Eviction plugins, and ollama, ollama-order, ollama-cpu, foresight (default " + to.policies + ")");
   simulate->add_option("--limit", to.limits, "Budgets, like 6GB,8GB (default: the configured one)");
   simulate->add_option("--svg", to.svg, "Draw the seconds of reloading into this file");
   simulate->add_flag("--print-trace", to.print_trace, "Print the trace and simulate nothing");

@@ -172,7 +172,7 @@ std::vector<ConfigKey> policy_keys() {
       {"policy.shadow", "a plugin", "\"\"", true,
        "An eviction policy that answers beside the one in charge and never acts; empty: none.",
        set_text(LLV_AT(policy.shadow))},
-      {"policy.thrash_window", "a duration", "\"10m\"", true,
+      {"policy.thrash_window", "a duration", "\"2m\"", true,
        "A model that was evicted and loaded again within this goes after the others next time; 0: off.",
        set_time(LLV_AT(policy.thrash_window))},
       {"policy.deadline", "a duration", "\"50ms\"", true,

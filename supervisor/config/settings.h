@@ -81,7 +81,7 @@ struct PolicySettings {
   std::string context = "tier_context";
   std::vector<std::string> notify{"desktop"};
   std::string shadow;                   // eviction policy that answers beside the one in charge; empty: none
-  milliseconds thrash_window{600'000};  // a model that is back within it goes later the next time; 0: off
+  milliseconds thrash_window{120'000};  // a model that is back within it goes later the next time; 0: off
   milliseconds deadline{50};
   milliseconds notify_deadline{5'000};
   bool operator==(const PolicySettings&) const = default;

@@ -7,6 +7,7 @@
 
 #include "plugin_host/plugin_host.h"
 #include "simulate/bound.h"
+#include "simulate/foresight.h"
 
 namespace llamavisor {
 namespace {
@@ -51,8 +52,12 @@ class PolicyLoader {
 };
 
 Result<Replayed> replay_one(const Trace& trace, const Study& study, const std::string& policy,
-                            const ReplayRules& rules) {
+                            ReplayRules rules) {
   ManualClock clock;
+  if (policy == kForesight) {
+    rules.thrash_window = {};
+    return replay(trace, rules, clock, *make_policy_room(make_foresight(trace, clock.now())));
+  }
   if (is_ollama(policy)) {
     return replay(trace, rules, clock, *ollama_room(policy, trace));
   }

@@ -17,6 +17,8 @@ namespace llamavisor {
 //   ollama-order  its order alone: nothing expires, any number of models
 //   ollama-cpu    0.30 and newer without a GPU: as ollama, but the memory is not checked
 constexpr std::array<const char*, 3> kOllamaPolicies{"ollama", "ollama-order", "ollama-cpu"};
+// Knows the requests to come (foresight.h); no anti-thrash overrules it.
+constexpr const char* kForesight = "foresight";
 
 struct Study {
   std::vector<std::string> policies;

@@ -35,7 +35,7 @@ if [ "$million" = yes ]; then
 fi
 for kind in zipf day rag teams; do
   "$program" simulate --make "$kind" --seed "$seed" --limit "$limits" --json \
-    --policy lru,lfu,largest,gdsf,ollama,ollama-order,ollama-cpu >"$work/$kind.json"
+    --policy foresight,lru,lfu,largest,gdsf,ollama,ollama-order,ollama-cpu >"$work/$kind.json"
 done
 python3 -B - "$work" <<'PY'
 import json, sys

@@ -22,25 +22,29 @@ TEST_CASE(
     "the shipped plugins are replayed side by side: none beats the bound, and a second run is the same") {
   const auto trace = make_trace("rag", 1, 600);
   REQUIRE(trace);
-  const Study study = study_of({"lru", "lfu", "largest", "gdsf", "idle_ttl", "composite", "ollama"});
+  const Study study =
+      study_of({"lru", "lfu", "largest", "gdsf", "idle_ttl", "composite", "ollama", "foresight"});
   const auto one = run_study(*trace, study);
   const auto two = run_study(*trace, study);
   REQUIRE(one);
   REQUIRE(two);
-  REQUIRE(one->rows.size() == 14);
+  REQUIRE(one->rows.size() == 16);
   REQUIRE(one->bounds.size() == 2);
   for (std::size_t i = 0; i < one->rows.size(); ++i) {
     const StudyRow& row = one->rows[i];
     INFO(row.policy);
     CHECK(row.result.requests == 600);
     CHECK(row.result.evictions > 0);
-    CHECK(row.result.reload >= one->bounds[i / 7].reload);
+    CHECK(row.result.reload >= one->bounds[i / 8].reload);
     CHECK(row.result.peak_bytes <= row.limit_bytes);
     CHECK(row.result.victims == two->rows[i].result.victims);
     CHECK(row.result.waited == two->rows[i].result.waited);
   }
   CHECK(one->rows[0].result.victims !=
-        one->rows[2].result.victims);  // lru and largest: it is the plugin that ranks
+        one->rows[2].result.victims);    // lru and largest: it is the plugin that ranks
+  for (std::size_t i = 0; i < 6; ++i) {  // the plugins, which do not know what comes
+    CHECK(one->rows[i].result.reload > one->rows[7].result.reload);
+  }
 }
 
 TEST_CASE("a plugin without keys decides as the built-in policy that it is modelled on") {
