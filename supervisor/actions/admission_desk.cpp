@@ -112,6 +112,14 @@ std::optional<Verdict> AdmissionDesk::try_now(const Ask& ask) {
   return grant(ask, *name, residency);
 }
 
+void AdmissionDesk::overflowed(const Lease& lease, std::string sentence) {
+  p_.ledger.note_overflow(lease.residency());
+  p_.events.add({.kind = EventKind::prompt_overflow,
+                 .summary = "Prompt too long for " + lease.residency().name,
+                 .sentence = std::move(sentence),
+                 .model = lease.residency().name});
+}
+
 // --- waiting -------------------------------------------------------------------------------------------
 
 AdmissionDesk::Ticket AdmissionDesk::wait(Ask ask, Answer answer) {

@@ -97,6 +97,11 @@ class AdmissionDesk {
   [[nodiscard]] bool keeps(const std::string& model) const {
     return rule_for(settings_, model).keep_alive.has_value() && p_.ledger.find(model) != nullptr;
   }
+  // [context] overflow
+  [[nodiscard]] const std::string& overflow_mode() const { return settings_.context.overflow; }
+  // The prompt of a granted request was longer than the context of its model; the sentence says what came of
+  // it.
+  void overflowed(const Lease& lease, std::string sentence);
   // A load was answered: what the route could not say is set now.
   void loaded(const Residency& residency);
   // A fresh look at the server arrived; the last one is kept for the decisions.

@@ -41,8 +41,8 @@ json::object event_json(const Event& event) {
   return out;
 }
 
-json::object model_json(const Residency& residency, bool pinned, std::size_t waiting, SteadyTime now,
-                        WallTime wall) {
+json::object model_json(const Residency& residency, std::uint64_t overflows, bool pinned, std::size_t waiting,
+                        SteadyTime now, WallTime wall) {
   json::object out{{"name", residency.name},
                    {"state", to_string(residency.state)},
                    {"charge_bytes", residency.charge_bytes()},
@@ -52,7 +52,8 @@ json::object model_json(const Residency& residency, bool pinned, std::size_t wai
                    {"pinned", pinned},
                    {"idle_ms", residency.in_flight > 0 ? 0 : to_ms(now - residency.last_used)},
                    {"loaded_ms_ago", to_ms(now - residency.loaded)},
-                   {"use_count", residency.use_count}};
+                   {"use_count", residency.use_count},
+                   {"overflows", overflows}};
   put(out, "footprint_bytes", residency.footprint_bytes);
   put(out, "num_ctx", residency.num_ctx);
   if (residency.runner) {

@@ -12,8 +12,8 @@
 namespace llamavisor {
 
 boost::json::object event_json(const Event& event);
-boost::json::object model_json(const Residency& residency, bool pinned, std::size_t waiting, SteadyTime now,
-                               WallTime wall);
+boost::json::object model_json(const Residency& residency, std::uint64_t overflows, bool pinned,
+                               std::size_t waiting, SteadyTime now, WallTime wall);
 boost::json::object memory_json(const MemorySample* sample);
 // Every effective value with its origin, the server's environment, and the files.
 boost::json::object config_json(const LoadedConfig& config, std::uint16_t server_port, std::uint32_t num_ctx,

@@ -78,8 +78,8 @@ json::object check(const std::string& name, bool fine, const std::string& detail
 json::object Supervisor::ps() {
   json::array models;
   for (const auto& [key, residency] : ledger_.all()) {
-    models.push_back(model_json(*residency, ledger_.pinned(*residency), desk_.waiting_for(residency->name),
-                                clock_.now(), clock_.wall()));
+    models.push_back(model_json(*residency, ledger_.overflows(*residency), ledger_.pinned(*residency),
+                                desk_.waiting_for(residency->name), clock_.now(), clock_.wall()));
   }
   return {{"models", std::move(models)}};
 }

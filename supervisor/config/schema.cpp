@@ -132,6 +132,11 @@ std::vector<ConfigKey> memory_keys() {
        "A client that asks for more context than a model has makes it load anew, once; else it is served as "
        "is.",
        set_flag(LLV_AT(context.grow))},
+      {"context.overflow", "one of \"mark\", \"error\", \"grow\", \"allow\"", "\"mark\"", true,
+       "A prompt longer than num_ctx: answer a part of it and say so, refuse it, load the model larger, or "
+       "say "
+       "nothing as Ollama does.",
+       set_one_of(LLV_AT(context.overflow), {"mark", "error", "grow", "allow"})},
   };
 }
 

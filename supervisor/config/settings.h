@@ -73,6 +73,7 @@ struct MemorySettings {
 struct ContextSettings {
   std::uint32_t default_num_ctx = 0;  // OLLAMA_CONTEXT_LENGTH; 0: the context policy's answer at start
   bool grow = true;                   // a client's larger wish reloads an idle model
+  std::string overflow = "mark";      // "allow", "mark", "grow" or "error": prompts longer than num_ctx
   bool operator==(const ContextSettings&) const = default;
 };
 

@@ -18,6 +18,8 @@ const char* to_string(EventKind kind) {
       return "eviction_failed";
     case EventKind::refusal:
       return "refusal";
+    case EventKind::prompt_overflow:
+      return "prompt_overflow";
     case EventKind::resize:
       return "resize";
     case EventKind::limit_changed:

@@ -17,7 +17,8 @@ enum class EventKind {
   unloaded,         // keep_alive ran out, or somebody else unloaded it
   eviction_failed,  // the deadline passed and the runner lives
   refusal,
-  resize,  // a residency was closed to load it again with another num_ctx
+  prompt_overflow,  // a prompt was longer than the context of its model
+  resize,           // a residency was closed to load it again with another num_ctx
   limit_changed,
   policy_changed,
   plugin_failed,

@@ -26,12 +26,13 @@ Splice num_ctx_splice(const BodyFacts& facts, std::uint32_t num_ctx) {
   return {{facts.object_begin, 0}, "\"options\":{" + pair + "}" + (facts.object_empty ? "" : ",")};
 }
 
-Splice keep_alive_splice(const BodyFacts& facts, const KeepAlive& keep_alive) {
-  if (facts.keep_alive_at) {
-    return {*facts.keep_alive_at, keep_alive_json(keep_alive)};
+// A key of the top object.
+Splice top_splice(const BodyFacts& facts, const std::optional<Span>& at, const std::string& key,
+                  const std::string& value) {
+  if (at) {
+    return {*at, value};
   }
-  return {{facts.object_begin, 0},
-          "\"keep_alive\":" + keep_alive_json(keep_alive) + (facts.object_empty ? "" : ",")};
+  return {{facts.object_begin, 0}, "\"" + key + "\":" + value + (facts.object_empty ? "" : ",")};
 }
 
 }  // namespace
@@ -40,14 +41,17 @@ std::string keep_alive_json(const KeepAlive& keep_alive) {
   return keep_alive.forever ? "-1" : "\"" + std::to_string(keep_alive.duration.count()) + "ms\"";
 }
 
-std::string edit_body(std::string_view body, const BodyFacts& facts, std::optional<std::uint32_t> num_ctx,
-                      const std::optional<KeepAlive>& keep_alive) {
+std::string edit_body(std::string_view body, const BodyFacts& facts, const BodyEdits& edits) {
   std::vector<Splice> splices;
-  if (num_ctx) {
-    splices.push_back(num_ctx_splice(facts, *num_ctx));
+  if (edits.num_ctx) {
+    splices.push_back(num_ctx_splice(facts, *edits.num_ctx));
   }
-  if (keep_alive) {
-    splices.push_back(keep_alive_splice(facts, *keep_alive));
+  if (edits.keep_alive) {
+    splices.push_back(
+        top_splice(facts, facts.keep_alive_at, "keep_alive", keep_alive_json(*edits.keep_alive)));
+  }
+  if (edits.forbid_truncation) {
+    splices.push_back(top_splice(facts, facts.truncate_at, "truncate", "false"));
   }
   std::stable_sort(splices.begin(), splices.end(),
                    [](const Splice& a, const Splice& b) { return a.at.begin < b.at.begin; });

@@ -76,6 +76,9 @@ class Pass {
     if (name == "keep_alive") {
       return take_keep_alive(value);
     }
+    if (name == "truncate") {
+      return take_truncate(value);
+    }
     if (name == "prompt" || name == "messages" || name == "input" || name == "images") {
       return take_prompt(value);
     }
@@ -156,6 +159,12 @@ class Pass {
     }
     const auto duration = parse_duration(text);
     facts.keep_alive_zero = duration && duration->count() == 0;
+    return simdjson::SUCCESS;
+  }
+
+  simdjson::error_code take_truncate(ondemand::value& value) {
+    facts.truncate_at = span_of(value);
+    facts.truncate_said = body_.substr(facts.truncate_at->begin, facts.truncate_at->size) != "null";
     return simdjson::SUCCESS;
   }
 

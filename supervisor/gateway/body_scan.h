@@ -27,6 +27,8 @@ struct BodyFacts {
   bool options_empty = false;            // "{}"
   std::optional<Span> keep_alive_at;     // its last value
   bool keep_alive_zero = false;          // 0 or "0", "0s", ...
+  std::optional<Span> truncate_at;       // its last value
+  bool truncate_said = false;            // that value is not null
   bool has_prompt = false;               // something to work on, so it is not a bare load or unload
   std::size_t object_begin = 0;          // just behind the top object's '{'
   bool object_empty = false;
@@ -48,10 +50,17 @@ class BodyScanner {
   std::unique_ptr<Parser> parser_;
 };
 
-// Puts num_ctx and keep_alive into a native body: the values that are there are replaced in place, missing
-// ones are inserted; all other bytes stay as they were sent. `body` is what `facts` was read from.
-std::string edit_body(std::string_view body, const BodyFacts& facts, std::optional<std::uint32_t> num_ctx,
-                      const std::optional<KeepAlive>& keep_alive);
+// What is to be put into a native body; absent or false: left as it is.
+struct BodyEdits {
+  std::optional<std::uint32_t> num_ctx;
+  std::optional<KeepAlive> keep_alive;
+  bool forbid_truncation = false;  // "truncate": false
+  [[nodiscard]] bool any() const { return num_ctx || keep_alive || forbid_truncation; }
+};
+
+// The values that are there are replaced in place, missing ones are inserted; all other bytes stay as they
+// were sent. `body` is what `facts` was read from.
+std::string edit_body(std::string_view body, const BodyFacts& facts, const BodyEdits& edits);
 
 // The JSON for a keep_alive: "300s" or -1, the two forms that every version reads.
 std::string keep_alive_json(const KeepAlive& keep_alive);

@@ -15,6 +15,7 @@
 //   head -> [body] -> hold|ask -> connect -> relay -> head ...
 //   relay -> hold   when the server went away before a single answer byte, and all that was sent is still
 //                   here: the request is tried again
+//   relay -> hold   when the server refused a prompt that is longer than num_ctx: see overflow below
 //   any  -> closed  when the client leaves: the connection to the server is closed with it, at once, which
 //                   is how Ollama learns that it may stop generating
 //
@@ -22,6 +23,11 @@
 // wait. Sockets are non-blocking; answer bytes go from a shared scratch buffer straight to the client, and
 // only what a slow client does not take is kept (one scratch buffer at most), and then the server is not
 // read.
+//
+// Overflow: Ollama drops what does not fit into num_ctx from a prompt and answers 200. So a native request
+// goes up with "truncate": false unless its client said otherwise, and a 400 is weighed before anything of it
+// is sent: when it says that the prompt is too long, the request is refused with both sizes, or goes up again
+// once with a larger num_ctx, or as the client sent it, and the answer is marked ([context] overflow).
 //
 // Thread: io thread only. Kept alive by its outstanding waits and by the gateway's list.
 #pragma once
@@ -33,6 +39,7 @@
 #include "gateway/answer_tail.h"
 #include "gateway/body_tracker.h"
 #include "gateway/http_head.h"
+#include "gateway/overflow.h"
 #include "gateway/replies.h"
 #include "gateway/routes.h"
 #include "gateway/services.h"
@@ -100,6 +107,15 @@ class Session : public std::enable_shared_from_this<Session> {
   bool pump_request();
   bool pump_response();
   void take_answer(std::string_view bytes);
+  void send_answer(std::string_view bytes, std::size_t head);
+  [[nodiscard]] BodyEdits edits() const;
+
+  // a prompt that is too long
+  bool weigh(std::string_view bytes);
+  bool settle_weighed();
+  bool take_overflow();
+  void tell_truncation(const Lease& lease);
+  void repeat_request();
   std::size_t take_answer_head(std::string_view& bytes);
   void begin_answer(const ResponseHead& head);
   bool upstream_ended();
@@ -142,6 +158,9 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<Verdict> granted_;
   unsigned attempts_ = 0;
   SteadyTime held_since_{};
+  bool strict_ = false;                      // it went up with a "truncate": false of ours
+  std::optional<PromptOverflow> truncated_;  // the answer is to a part of the prompt
+  std::optional<std::uint32_t> grown_;       // num_ctx that was found to be needed
 
   // the exchange with the server
   std::string up_;  // for the server, not sent yet from up_sent_ on
@@ -152,6 +171,9 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string answer_head_;
   std::optional<ResponseHead> answer_;
   BodyTracker answer_body_;
+  bool weighing_ = false;     // a 400 that may be an overflow: nothing of it was sent yet
+  std::string weighed_;       // as it came
+  std::string weighed_text_;  // its body
   AnswerTail answer_tail_;
 };
 

@@ -62,14 +62,27 @@ void Session::drop_upstream() {
   upstream_readable_ = false;
 }
 
+BodyEdits Session::edits() const {
+  const auto* grant = std::get_if<Granted>(&*granted_);
+  if (grant == nullptr) {
+    return {};
+  }
+  BodyEdits out{.num_ctx = grant->num_ctx, .keep_alive = grant->keep_alive};
+  if (grown_ && !out.num_ctx) {
+    out.num_ctx = grant->lease.residency().num_ctx;
+  }
+  out.forbid_truncation = route_.generates && facts_->has_prompt && !facts_->truncate_said && !truncated_ &&
+                          s_.desk.overflow_mode() != "allow";
+  return out;
+}
+
 void Session::build_upstream_head() {
   up_.clear();
   up_sent_ = 0;
-  const auto* grant = std::get_if<Granted>(&*granted_);
-  const bool edit = grant != nullptr && (grant->num_ctx || grant->keep_alive);
-  const std::string edited =
-      edit ? edit_body(body_, *facts_, grant->num_ctx, grant->keep_alive) : std::string();
-  const std::string& body = edit ? edited : body_;
+  const BodyEdits edits = this->edits();
+  strict_ = edits.forbid_truncation;
+  const std::string edited = edits.any() ? edit_body(body_, *facts_, edits) : std::string();
+  const std::string& body = edits.any() ? edited : body_;
   up_.reserve(head_text_.size() + body.size() + 64);
   const std::size_t line_end = head_text_.find("\r\n") + 2;
   up_.append(head_text_, 0, line_end);
@@ -237,9 +250,15 @@ void Session::take_answer(std::string_view bytes) {
       return;
     }
   }
-  const std::size_t body = answer_body_.take(bytes.substr(head));
+  const std::size_t body = answer_body_.take(bytes.substr(head), weighing_ ? &weighed_text_ : nullptr);
   answer_tail_.take(bytes.substr(head, body));
-  send_client(bytes.substr(0, head + body));
+  if (weighing_) {
+    if (!weigh(bytes.substr(0, head + body))) {
+      return;
+    }
+  } else {
+    send_answer(bytes.substr(0, head + body), head);
+  }
   if (state_ != State::relay) {
     return;
   }
@@ -290,15 +309,19 @@ void Session::begin_answer(const ResponseHead& head) {
   answer_body_ = BodyTracker(head.framing, head.content_length);
   answer_tail_.clear();
   auto* grant = std::get_if<Granted>(&*granted_);
+  weighing_ = grant != nullptr && head.status == 400;
   if (grant != nullptr && head.status == 200) {
     grant->lease.answered();
+    tell_truncation(grant->lease);
   }
 }
 
 // The server closed the connection, or it broke. True when the session goes on with something else.
 bool Session::upstream_ended() {
   if (answer_ && answer_body_.until_close()) {
-    finish_exchange();
+    if (!weighing_ || settle_weighed()) {
+      finish_exchange();
+    }
     return true;
   }
   drop_upstream();
@@ -348,7 +371,10 @@ void Session::forget_request() {
   facts_.reset();
   attempts_ = 0;
   up_sent_ = 0;
-  for (std::string* text : {&body_, &up_}) {
+  strict_ = weighing_ = false;
+  truncated_.reset();
+  grown_.reset();
+  for (std::string* text : {&body_, &up_, &weighed_, &weighed_text_}) {
     text->clear();
     if (text->capacity() > 64 * 1024) {
       text->shrink_to_fit();

@@ -155,7 +155,8 @@ void Session::ask_desk() {
     take_verdict(s_.desk.unread());
     return;
   }
-  const Ask ask{canonical_model_name(facts_->model), route_.kind == RouteKind::native, facts_->num_ctx};
+  const Ask ask{canonical_model_name(facts_->model), route_.kind == RouteKind::native,
+                grown_ ? grown_ : facts_->num_ctx};
   const bool no_name = facts_->model.size() > kMaxNameBytes;
   if (no_name || is_cloud_model_name(ask.model) || bare_unload(ask.model)) {
     take_verdict(Unknown{});

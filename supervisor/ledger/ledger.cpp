@@ -104,6 +104,11 @@ std::optional<std::chrono::nanoseconds> Ledger::reload(const Residency& residenc
   return past == past_.end() ? std::nullopt : past->second.reload();
 }
 
+std::uint64_t Ledger::overflows(const Residency& residency) const {
+  const auto past = past_.find(residency.key);
+  return past == past_.end() ? 0 : past->second.overflows();
+}
+
 bool Ledger::removed_since(const std::string& key, SteadyTime when) const {
   const auto it = removed_at_.find(key);
   return it != removed_at_.end() && it->second >= when;

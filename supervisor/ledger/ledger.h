@@ -109,6 +109,9 @@ class Ledger {
   void remove(const std::string& key);
   // To be called before remove() when a policy chose it: a quick return will be held against evicting it.
   void note_evicted(const Residency& residency);
+  // A prompt was longer than the model's context; counted over its residencies.
+  void note_overflow(const Residency& residency) { past_[residency.key].overflowed(); }
+  [[nodiscard]] std::uint64_t overflows(const Residency& residency) const;
   void set_thrash_window(std::chrono::milliseconds window) { thrash_window_ = window; }
   // Mean of the measured loads of a resident model; absent: none was measured.
   [[nodiscard]] std::optional<std::chrono::nanoseconds> reload(const Residency& residency) const;

@@ -15,6 +15,7 @@ class Past {
   using Window = std::chrono::nanoseconds;
 
   void used() { ++total_uses_; }
+  void overflowed() { ++overflows_; }
   void evicted(SteadyTime now) { evicted_at_ = now; }
   // A load within `window` after an eviction is a quick return.
   void loaded(SteadyTime now, Window window);
@@ -22,6 +23,7 @@ class Past {
   void measured(std::chrono::nanoseconds load);
 
   [[nodiscard]] std::uint64_t total_uses() const { return total_uses_; }
+  [[nodiscard]] std::uint64_t overflows() const { return overflows_; }
   [[nodiscard]] std::optional<std::chrono::nanoseconds> reload() const { return reload_; }
   // Quick returns that are not older than `window`, and how long the last of them took.
   [[nodiscard]] std::uint32_t quick_returns(SteadyTime now, Window window) const;
@@ -34,6 +36,7 @@ class Past {
     std::chrono::nanoseconds after;
   };
   std::uint64_t total_uses_ = 0;
+  std::uint64_t overflows_ = 0;  // prompts that were longer than its context
   std::optional<std::chrono::nanoseconds> reload_;
   std::optional<SteadyTime> evicted_at_;
   std::deque<Return> returns_;

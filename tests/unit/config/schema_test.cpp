@@ -107,6 +107,7 @@ TEST_CASE("every key reaches the settings") {
                                       ConfigValue(std::string("77s")),
                                       ConfigValue(std::string("q8_0")),
                                       ConfigValue(std::string("warn")),
+                                      ConfigValue(std::string("error")),
                                       ConfigValue(std::string("/x")),
                                       ConfigValue(std::vector<std::string>{"refusal"})};
   for (const ConfigKey& key : config_keys()) {

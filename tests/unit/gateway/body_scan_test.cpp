@@ -17,7 +17,7 @@ std::string edit(std::string body, std::optional<std::uint32_t> num_ctx,
                  std::optional<KeepAlive> keep_alive = {}) {
   BodyScanner scanner;
   const auto facts = scanner.scan(body);
-  return facts ? edit_body(body, *facts, num_ctx, keep_alive) : "unread";
+  return facts ? edit_body(body, *facts, {.num_ctx = num_ctx, .keep_alive = keep_alive}) : "unread";
 }
 
 }  // namespace
@@ -98,4 +98,19 @@ TEST_CASE("zstd bodies are decoded within a bound", "[zstd]") {
   REQUIRE_FALSE(decode_zstd(packed, 99'999));
   REQUIRE_FALSE(decode_zstd(packed.substr(0, packed.size() / 2), 200'000));
   REQUIRE_FALSE(decode_zstd("not zstd", 1000));
+}
+
+TEST_CASE("truncation is forbidden in place, or in a key of its own, and only null counts as unsaid",
+          "[scan]") {
+  const auto forbid = [](std::string body) {
+    BodyScanner scanner;
+    const auto facts = scanner.scan(body);
+    return edit_body(body, *facts, {.forbid_truncation = true});
+  };
+  CHECK(forbid(R"({"model":"x","prompt":"p"})") == R"({"truncate":false,"model":"x","prompt":"p"})");
+  CHECK(forbid(R"({"model":"x","Truncate": null })") == R"({"model":"x","Truncate": false })");
+  CHECK(scan(R"({"model":"x","truncate":true})")->truncate_said);
+  CHECK(scan(R"({"model":"x","truncate":false})")->truncate_said);
+  CHECK_FALSE(scan(R"({"model":"x","truncate":null})")->truncate_said);
+  CHECK_FALSE(scan(R"({"model":"x"})")->truncate_said);
 }
