@@ -26,6 +26,7 @@ struct Words {
   ServeOptions serve;
   std::string model, limit, name, id, role = "eviction", language = "c++", file, key, value, shell;
   SimulateOptions simulate;
+  EstimateOptions estimate;
   std::string older_than;
   std::string config_file;
   bool as_json = false, follow = false, origin = false, env = false;
@@ -201,6 +202,22 @@ void add_simulate(CLI::App& app, Words& words) {
   })->add_option("--older-than", words.older_than, "A time like 7d instead; 0: all of it");
 }
 
+void add_estimate(CLI::App& app, Words& words) {
+  EstimateOptions& to = words.estimate;
+  CLI::App* estimate =
+      command(app, words, "estimate", "The memory that a model would take, and whether it fits the budget",
+              [&] { return run_estimate(words.estimate); });
+  estimate->add_option("model", to.model, "Name of the model, a GGUF file or a manifest file")->required();
+  estimate->add_option("--num-ctx", to.num_ctx, "Context in tokens (default: the model's, else the server's)")
+      ->check(CLI::Range(1, 1 << 30));
+  estimate->add_option("--kv", to.kv, "Type of the KV cache: f16, q8_0 or q4_0 (default: the configured one)")
+      ->check(CLI::IsMember({"f16", "q8_0", "q4_0"}));
+  estimate->add_option("--parallel", to.parallel, "Requests at once (default: the configured number)")
+      ->check(CLI::Range(1, 256));
+  estimate->add_flag("--explain", to.explain, "Say what each part is made of");
+  estimate->add_flag("--json", to.as_json, "Print JSON");
+}
+
 void add_rest(CLI::App& app, Words& words) {
   CLI::App* doctor = command(app, words, "doctor", "Check what llamavisor needs, and say how to mend it",
                              [&] { return run_doctor(words.as_json, words.config_file); });
@@ -277,6 +294,7 @@ std::optional<int> parse(int argc, char** argv, Words& words) {
   add_plugin(app, words);
   add_config(app, words);
   add_simulate(app, words);
+  add_estimate(app, words);
   add_rest(app, words);
   if (argc > 1 && std::string(argv[1]) == "__complete") {
     return complete(app, {argv + 2, argv + argc});

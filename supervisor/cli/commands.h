@@ -63,6 +63,17 @@ struct SimulateOptions {
 int run_simulate(const SimulateOptions& options);
 int run_history_prune(const std::string& older_than);
 
+// memory of a load, before it (commands_estimate.cpp)
+struct EstimateOptions {
+  std::string model;          // a name, a GGUF file or a manifest
+  std::uint32_t num_ctx = 0;  // 0: its own, else the default
+  std::string kv;             // empty: the configured type
+  std::uint32_t parallel = 0;
+  bool explain = false;
+  bool as_json = false;
+};
+int run_estimate(const EstimateOptions& options);
+
 // checks (doctor.cpp)
 int run_doctor(bool as_json, const std::string& config_file);
 

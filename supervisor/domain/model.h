@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace llamavisor {
 
@@ -22,12 +23,23 @@ struct ModelShape {
   std::optional<std::uint32_t> context_length;  // tokens the model was trained for
   std::optional<std::uint32_t> embedding_length;
   std::optional<std::uint32_t> head_count;
-  std::optional<std::uint32_t> head_count_kv;
+  std::optional<std::uint32_t> head_count_kv;       // one number for all layers
+  std::vector<std::uint32_t> layer_head_counts_kv;  // or one a layer, where they differ; 0: no attention
   std::optional<std::uint32_t> key_length;
   std::optional<std::uint32_t> value_length;
   std::optional<std::uint32_t> pooling_type;  // present on embedding models
   std::optional<std::uint32_t> feed_forward_length;
-  std::optional<std::uint32_t> vocabulary;  // tokens
+  std::optional<std::uint32_t> vocabulary;      // tokens
+  std::optional<std::uint32_t> sliding_window;  // tokens
+  std::optional<std::uint32_t>
+      key_length_mla;  // present where a compressed cache holds keys and values in one
+  std::optional<std::uint32_t> expert_used_count;
+  std::optional<std::uint32_t> expert_feed_forward_length;
+  std::optional<std::uint32_t> ssm_conv_kernel;
+  std::optional<std::uint32_t> ssm_inner_size;
+  std::optional<std::uint32_t> ssm_state_size;
+  std::optional<std::uint32_t> ssm_group_count;
+  std::optional<std::uint32_t> shortconv_l_cache;
 };
 
 // An installed model, read from its manifest and blob.

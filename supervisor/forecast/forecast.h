@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "domain/model.h"
@@ -20,10 +21,29 @@ struct ForecastSettings {
   std::uint64_t prompt_cache_bytes = 0;  // LLAMA_ARG_CACHE_RAM; era c only
 };
 
-// bytes = weights + KV cache + process: the footprint after a short prompt, within 10 % of what was measured.
-// upper_bytes adds what a long prompt touches (compute buffers, reserved at load) and a full prompt cache;
-// absent where the header lacks the sizes for it. num_ctx above the training length counts as that length.
-// An architecture whose cache these formulas do not tell gets the size of its files x 1.2, marked as a guess.
+// The sizes a forecast is made of. Those of a guess are 0 but for the weights.
+struct ForecastParts {
+  std::uint64_t weights_bytes = 0;
+  std::uint64_t kv_bytes = 0;     // what attention keeps of each token
+  std::uint64_t state_bytes = 0;  // what recurrent layers keep of each sequence
+  std::uint64_t process_bytes = 0;
+  std::optional<std::uint64_t> compute_bytes;  // reserved at load, touched by a long prompt
+  std::uint64_t prompt_cache_bytes = 0;        // grows with distinct prompts; era c only
+  std::uint64_t checkpoint_bytes = 0;          // copies of windows and states; era c only
+  double band = 0;                             // what was measured lies within this share of bytes()
+  bool guess = false;                          // weights x 1.2, whatever the context is
+  [[nodiscard]] std::uint64_t bytes() const;
+  [[nodiscard]] std::optional<std::uint64_t> upper_bytes()
+      const;  // absent: the header lacks the sizes for it
+};
+ForecastParts forecast_parts(const InstalledModel& model, std::uint32_t num_ctx,
+                             const ForecastSettings& settings);
+
+// bytes = weights + KV cache + recurrent state + process: the footprint after a short prompt.
+// upper_bytes adds what a long prompt touches (compute buffers, reserved at load; checkpoints) and a full
+// prompt cache; absent where the header lacks the sizes for it. num_ctx above the training length counts as
+// that length. An architecture that these formulas do not tell gets the size of its files x 1.2, marked as a
+// guess.
 Forecast forecast_load(const InstalledModel& model, std::uint32_t num_ctx, const ForecastSettings& settings);
 
 }  // namespace llamavisor

@@ -1,8 +1,10 @@
 #include "ollama/gguf.h"
 
+#include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
-#include <set>
+#include <vector>
 
 #include "ollama/bounded_reader.h"
 
@@ -84,22 +86,25 @@ struct Keys {
   std::string architecture;
   std::map<std::string, std::uint64_t> numbers;
   std::map<std::string, std::uint64_t> lengths;
-  std::set<std::string> uneven;  // arrays whose numbers differ
+  std::map<std::string, std::vector<std::uint32_t>> uneven;  // arrays whose numbers differ, or are none
 };
 
 void take_numbers(BoundedReader& reader, std::uint32_t type, std::uint64_t count, const std::string& name,
                   Keys& keys) {
-  std::optional<std::uint64_t> first;
-  bool even = true;
+  std::vector<std::uint32_t> values;
+  bool whole = true;
   for (std::uint64_t i = 0; i < count && reader.good(); ++i) {
     const auto value = take_number(reader, type);
-    first = i == 0 ? value : first;
-    even = even && value && value == first;
+    whole = whole && value.value_or(~0ULL) <= 0xffffffffU;
+    values.push_back(static_cast<std::uint32_t>(value.value_or(0)));
   }
-  if (even && first) {
-    keys.numbers[name] = *first;
+  const bool even = std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end();
+  if (!whole || values.empty()) {
+    keys.uneven[name] = {};
+  } else if (even) {
+    keys.numbers[name] = values.front();
   } else {
-    keys.uneven.insert(name);
+    keys.uneven[name] = std::move(values);
   }
 }
 
@@ -155,15 +160,26 @@ ModelShape shape_of(const Keys& keys) {
   out.block_count = find(keys.numbers, prefix + "block_count");
   out.context_length = find(keys.numbers, prefix + "context_length");
   out.embedding_length = find(keys.numbers, prefix + "embedding_length");
-  if (!keys.uneven.contains(heads) && !keys.uneven.contains(heads + "_kv")) {
-    out.head_count = find(keys.numbers, heads);
-    out.head_count_kv = find(keys.numbers, heads + "_kv");
+  out.head_count = keys.uneven.contains(heads) ? std::nullopt : find(keys.numbers, heads);
+  out.head_count_kv = find(keys.numbers, heads + "_kv");
+  if (const auto layers = keys.uneven.find(heads + "_kv"); layers != keys.uneven.end()) {
+    out.layer_head_counts_kv = layers->second;
+    out.head_count = layers->second.empty() ? std::nullopt : out.head_count;
   }
   out.key_length = find(keys.numbers, prefix + "attention.key_length");
   out.value_length = find(keys.numbers, prefix + "attention.value_length");
   out.pooling_type = find(keys.numbers, prefix + "pooling_type");
   out.feed_forward_length = find(keys.numbers, prefix + "feed_forward_length");
   out.vocabulary = find(keys.lengths, "tokenizer.ggml.tokens");
+  out.sliding_window = find(keys.numbers, prefix + "attention.sliding_window");
+  out.key_length_mla = find(keys.numbers, prefix + "attention.key_length_mla");
+  out.expert_used_count = find(keys.numbers, prefix + "expert_used_count");
+  out.expert_feed_forward_length = find(keys.numbers, prefix + "expert_feed_forward_length");
+  out.ssm_conv_kernel = find(keys.numbers, prefix + "ssm.conv_kernel");
+  out.ssm_inner_size = find(keys.numbers, prefix + "ssm.inner_size");
+  out.ssm_state_size = find(keys.numbers, prefix + "ssm.state_size");
+  out.ssm_group_count = find(keys.numbers, prefix + "ssm.group_count");
+  out.shortconv_l_cache = find(keys.numbers, prefix + "shortconv.l_cache");
   return out;
 }
 

@@ -16,8 +16,8 @@ inline constexpr std::uint64_t kMaxHeaderBytes = 64ULL << 20U;
 inline constexpr std::uint64_t kMaxHeaderKeys = 4096;
 inline constexpr std::uint64_t kMaxHeaderText = 256;
 
-// Heads that are given layer by layer are one number when all layers agree. When they do not, head_count and
-// head_count_kv are both absent: no single number tells such a model's cache, and a forecast has to guess.
+// Key and value heads that are given layer by layer are one number when all layers agree, else a list of at
+// most 1024. Query heads that differ are absent: a forecast has to guess then.
 // Errors: not readable, not GGUF, cut short, or larger than the bounds.
 Result<ModelShape> read_gguf_shape(const std::string& path);
 

@@ -125,12 +125,12 @@ TEST_CASE("the upper bound adds compute buffers and the prompt cache that the se
 
 TEST_CASE("what the formulas do not tell is a guess from the file size, and says so") {
   InstalledModel model = a128();
-  model.shape->architecture = "mamba";
+  model.shape->architecture = "rwkv7";
   Forecast forecast = forecast_load(model, 4096, era(ServerEra::c));
   CHECK(forecast.guess);
   CHECK(forecast.bytes == static_cast<std::uint64_t>(127326464 * 1.2));
   CHECK_FALSE(forecast.upper_bytes.has_value());
-  CHECK_THAT(forecast.basis, ContainsSubstring("a guess") && ContainsSubstring("mamba"));
+  CHECK_THAT(forecast.basis, ContainsSubstring("a guess") && ContainsSubstring("rwkv7"));
   model = a128();
   model.shape->head_count.reset();  // heads that differ from layer to layer
   CHECK(forecast_load(model, 4096, era(ServerEra::c)).guess);

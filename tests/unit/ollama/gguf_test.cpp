@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <random>
+
 #include "support/catch.h"
 #include "support/file_tree.h"
 #include "support/models.h"
@@ -115,8 +117,36 @@ TEST_CASE("heads given layer by layer are one number only when the layers agree"
   shape = read(small().numbers("qwen3.attention.head_count_kv", {4, 0, 4}).file());
   REQUIRE(shape);
   CHECK(shape->block_count == 3U);
-  CHECK_FALSE(shape->head_count.has_value());
+  CHECK(shape->head_count == 8U);
   CHECK_FALSE(shape->head_count_kv.has_value());
+  CHECK(shape->layer_head_counts_kv == std::vector<std::uint32_t>{4, 0, 4});
+  shape = read(small().numbers("qwen3.attention.head_count", {8, 0, 4}).file());
+  REQUIRE(shape);
+  CHECK_FALSE(shape->head_count.has_value());
+}
+
+TEST_CASE("the sizes of windows, experts, compressed caches and recurrent states are read") {
+  const auto shape = read(small()
+                              .u32("qwen3.attention.sliding_window", 512)
+                              .u32("qwen3.attention.key_length_mla", 96)
+                              .u32("qwen3.expert_used_count", 2)
+                              .u32("qwen3.expert_feed_forward_length", 256)
+                              .u32("qwen3.ssm.conv_kernel", 4)
+                              .u32("qwen3.ssm.inner_size", 1024)
+                              .u32("qwen3.ssm.state_size", 64)
+                              .u32("qwen3.ssm.group_count", 1)
+                              .u32("qwen3.shortconv.l_cache", 3)
+                              .file());
+  REQUIRE(shape);
+  CHECK(shape->sliding_window == 512U);
+  CHECK(shape->key_length_mla == 96U);
+  CHECK(shape->expert_used_count == 2U);
+  CHECK(shape->expert_feed_forward_length == 256U);
+  CHECK(shape->ssm_conv_kernel == 4U);
+  CHECK(shape->ssm_inner_size == 1024U);
+  CHECK(shape->ssm_state_size == 64U);
+  CHECK(shape->ssm_group_count == 1U);
+  CHECK(shape->shortconv_l_cache == 3U);
 }
 
 TEST_CASE("a header that is cut off at any byte is an error") {
@@ -143,6 +173,33 @@ TEST_CASE("a header with any one byte changed is read or refused, in bounded tim
     }
   }
   CHECK(read > 0);
+}
+
+TEST_CASE("a header with many bytes changed, or cut, is read or refused") {
+  const std::string whole = small()
+                                .numbers("qwen3.attention.head_count_kv", {4, 0, 4})
+                                .string("general.name", "made")
+                                .array("tokenizer.ggml.tokens", 8, 2)
+                                .text("a")
+                                .text("b")
+                                .u32("qwen3.attention.sliding_window", 512)
+                                .file();
+  const testing::FileTree tree;
+  std::mt19937 engine(1);  // the same files in every run
+  std::size_t refused = 0;
+  for (int round = 0; round < 2000; ++round) {
+    std::string damaged = whole.substr(0, round % 4 == 0 ? engine() % whole.size() : whole.size());
+    for (std::size_t changes = damaged.empty() ? 0 : engine() % 8; changes > 0; --changes) {
+      damaged[engine() % damaged.size()] = static_cast<char>(engine());
+    }
+    tree.write("m.gguf", damaged);
+    const auto shape = read_gguf_shape(tree.root() + "/m.gguf");
+    refused += shape ? 0U : 1U;
+    CHECK((shape || !shape.error().message.empty()));
+    CHECK((!shape || shape->layer_head_counts_kv.size() <= 1024));
+  }
+  CHECK(refused > 0);
+  CHECK(refused < 2000);
 }
 
 TEST_CASE("lengths that the file cannot hold are refused and nothing is set aside for them") {
