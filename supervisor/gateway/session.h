@@ -102,20 +102,13 @@ class Session : public std::enable_shared_from_this<Session> {
   void want_upstream_write();
   void connect_upstream();
   void open_upstream();
+  [[nodiscard]] BodyEdits edits() const;
   void build_upstream_head();
   bool step_relay();
   bool pump_request();
   bool pump_response();
   void take_answer(std::string_view bytes);
   void send_answer(std::string_view bytes, std::size_t head);
-  [[nodiscard]] BodyEdits edits() const;
-
-  // a prompt that is too long
-  bool weigh(std::string_view bytes);
-  bool settle_weighed();
-  bool take_overflow();
-  void tell_truncation(const Lease& lease);
-  void repeat_request();
   std::size_t take_answer_head(std::string_view& bytes);
   void begin_answer(const ResponseHead& head);
   bool upstream_ended();
@@ -123,6 +116,13 @@ class Session : public std::enable_shared_from_this<Session> {
   void drop_upstream();
   void end_lease();
   void forget_request();
+
+  // a prompt that is too long
+  bool weigh(std::string_view bytes);
+  bool settle_weighed();
+  bool take_overflow();
+  void tell_truncation(const Lease& lease);
+  void repeat_request();
 
   Services& s_;
   TcpSocket client_;
