@@ -229,6 +229,29 @@ class Faults(EndToEnd):
         wait_for(lambda: s.resident().get("a", {}).get("state") == "ready", 20, "the load to be settled")
         self.assertEqual(s.generate("b", timeout=30).status, 200)
 
+    # --- a prompt that is too long ---
+    def test_a_refusal_is_weighed_in_every_framing_and_passed_on_when_it_is_another_or_too_large(self):
+        refusal = "request (6002 tokens) exceeds the available context size (2048 tokens), try increasing it"
+        s = self.faulty()
+        for framing in ("content_length", "chunked", "chunk_extras", "until_close", "http10"):
+            with self.subTest(framing):
+                self.change(framing=framing, too_long=refusal, pause_ms=50)
+                marked = s.generate("a")
+                self.assertEqual((marked.status, marked.json()["response"]), (200, "abcdefghi"))
+                self.assertEqual(marked.headers["Llamavisor-Truncated"], "prompt_tokens=6002, num_ctx=2048")
+                self.change(too_long="something else is wrong")
+                other = s.generate("a")
+                self.assertEqual((other.status, other.json()["error"]), (400, "something else is wrong"))
+                self.change(too_long=refusal + "x" * (200 << 10))
+                huge = s.generate("a")
+                self.assertEqual((huge.status, len(huge.json()["error"])), (400, len(refusal) + (200 << 10)))
+        self.assertEqual(s.resident()["a"]["overflows"], 5)
+        self.change(framing="cut", too_long=refusal)  # the server dies in the middle of its refusal
+        with self.assertRaises((OSError, http.client.HTTPException)):
+            s.generate("a")
+        self.change(framing="auto", too_long="")
+        self.assertEqual(s.generate("a").status, 200)
+
     # --- the server's life ---
     def test_a_server_that_writes_without_end_is_read_without_end(self):
         s = self.faulty(log_bytes=32 << 20)

@@ -46,6 +46,7 @@ struct FakeConfig {
   std::string unload = "ok";  // "never": says yes and keeps it; "hang"
   unsigned load_ms = 0;
   std::string load_error;  // 500 with this text, instead of loading
+  std::string too_long;    // 400 with this text, in two pieces, where the body forbids truncation
 
   // Inference answers.
   std::vector<std::string> words{"abc", "def", "ghi"};  // one piece each

@@ -144,6 +144,8 @@ void apply_json(FakeConfig& config, const json::object& body) {
       assign(config.load_ms, value);
     else if (key == "load_error")
       assign(config.load_error, value);
+    else if (key == "too_long")
+      assign(config.too_long, value);
     else if (key == "words")
       assign(config.words, value);
     else if (key == "pause_ms")
@@ -384,11 +386,25 @@ FakeAnswer FakeOllama::unload(FakeConnection& client, const std::string& name) {
       json::object{{"model", name}, {"response", ""}, {"done", true}, {"done_reason", "unload"}});
 }
 
+FakeAnswer in_two_pieces(FakeAnswer answer) {
+  const std::string all = answer.pieces.at(0);
+  answer.pieces = {all.substr(0, all.size() / 2), all.substr(all.size() / 2)};
+  return answer;
+}
+
 // One piece per word: NDJSON, SSE, or all of them in one object.
 FakeAnswer FakeOllama::words(const FakeRequest& request, const std::string& name, bool stream) const {
   const bool native = request.path().starts_with("/api/");
   const bool chat = request.path() == "/api/chat";
+  const bool too_long =
+      !config_.too_long.empty() && request.body.find("\"truncate\":false") != std::string::npos;
   FakeAnswer out;
+  if (too_long) {
+    out = in_two_pieces(error_answer(400, config_.too_long));
+    out.framing = config_.framing != "auto" ? framing_of(config_.framing) : out.framing;
+    out.cut_after = config_.cut_after;
+    return out;
+  }
   std::string all;
   for (const std::string& word : config_.words) {
     all += word;
