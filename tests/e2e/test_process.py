@@ -18,7 +18,7 @@ class Process(EndToEnd):
         s.generate("b")
         self.assertEqual(len(s.runners()), 2)
         answers = []
-        busy = threading.Thread(target=lambda: answers.append(s.generate("a", num_predict=600)))
+        busy = threading.Thread(target=lambda: answers.append(s.generate("a", num_predict=600, timeout=170)))
         busy.start()
         wait_for(lambda: s.resident().get("a", {}).get("in_flight"), 20, "a busy")
         tree = s.tree()
