@@ -192,10 +192,7 @@ WorkerTasks::WorkerTasks(boost::asio::io_context& io, boost::asio::thread_pool& 
       models_(std::make_shared<ModelStore>(models_dir)) {}
 
 void WorkerTasks::configure(const Settings& settings) {
-  forecast_settings_.num_parallel = settings.server.num_parallel;
-  forecast_settings_.kv_cache_type = settings.server.kv_cache_type;
-  forecast_settings_.flash_attention = settings.server.flash_attention;
-  forecast_settings_.prompt_cache_bytes = settings.server.prompt_cache_bytes;
+  forecast_settings_ = forecast_settings(settings.server);
 }
 
 void WorkerTasks::look(std::function<void(Observation, SteadyTime)> done) {

@@ -67,10 +67,7 @@ void take_environment(const json::object& config, Place& place) {
 
 Place place_of(const LoadedConfig& config) {
   Place out;
-  out.settings.num_parallel = config.settings.server.num_parallel;
-  out.settings.kv_cache_type = config.settings.server.kv_cache_type;
-  out.settings.flash_attention = config.settings.server.flash_attention;
-  out.settings.prompt_cache_bytes = config.settings.server.prompt_cache_bytes;
+  out.settings = forecast_settings(config.settings.server);
   out.models_dir = config.models_dir();
   out.limit_bytes = config.limit_bytes();
   const ControlReply status = control_get("/v1/status");

@@ -76,6 +76,13 @@ ServerEra server_era(const std::string& version) {
   return major > 0 || minor >= 30 ? ServerEra::c : ServerEra::b;
 }
 
+ForecastSettings forecast_settings(const ServerSettings& server) {
+  return {.num_parallel = server.num_parallel,
+          .kv_cache_type = server.kv_cache_type,
+          .flash_attention = server.flash_attention,
+          .prompt_cache_bytes = server.prompt_cache_bytes};
+}
+
 std::uint64_t ForecastParts::bytes() const {
   return guess ? saturated(static_cast<double>(weights_bytes) * kGuessFactor)
                : weights_bytes + kv_bytes + state_bytes + process_bytes;

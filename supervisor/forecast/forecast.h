@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "config/settings.h"
 #include "domain/model.h"
 
 namespace llamavisor {
@@ -20,6 +21,9 @@ struct ForecastSettings {
   bool flash_attention = false;          // asked for expressly: without it era b keeps the cache in f16
   std::uint64_t prompt_cache_bytes = 0;  // LLAMA_ARG_CACHE_RAM; era c only
 };
+
+// What the configuration says of it; the era is the running server's to tell.
+ForecastSettings forecast_settings(const ServerSettings& server);
 
 // The sizes a forecast is made of. Those of a guess are 0 but for the weights.
 struct ForecastParts {
