@@ -134,8 +134,7 @@ std::vector<ConfigKey> memory_keys() {
        set_flag(LLV_AT(context.grow))},
       {"context.overflow", "one of \"mark\", \"error\", \"grow\", \"allow\"", "\"mark\"", true,
        "A prompt longer than num_ctx: answer a part of it and say so, refuse it, load the model larger, or "
-       "say "
-       "nothing as Ollama does.",
+       "say nothing as Ollama does.",
        set_one_of(LLV_AT(context.overflow), {"mark", "error", "grow", "allow"})},
   };
 }

@@ -1,13 +1,18 @@
 // Reads and writes what a prompt overflow looks like on the wire. Thread: any; pure functions.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "domain/prompt_overflow.h"
-
 namespace llamavisor {
+
+// A prompt that does not fit the context (num_ctx) that its model has.
+struct PromptOverflow {
+  std::optional<std::uint64_t> prompt_tokens;  // absent: the server does not say (before 0.30)
+  std::optional<std::uint64_t> num_ctx;        // what the model has
+};
 
 // The body of a 400: absent unless it says that the prompt is too long. The server is known to say:
 //   llama-server (0.30 and newer): "request (6002 tokens) exceeds the available context size (2048
